@@ -1,0 +1,82 @@
+# Everything a person does with the project. `make` alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint docs clean ready
+
+# The first of these that starts. `make setup PYTHON=/path/to/python` names another.
+PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
+IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
+
+BIN := .venv/bin
+INGEST := $(BIN)/python -m ingest
+DBT := $(BIN)/dbt --log-level warn
+WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
+
+# The project's own profile is the one that counts, and nobody is told of its use.
+export DBT_PROFILES_DIR := $(CURDIR)
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## List what can be done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: ready ## Install everything into .venv, get the dbt packages, create an empty warehouse
+	@echo "Set-up is complete. Next: make run"
+
+run: ready ## Load OpenCode's history (else the sample), build the warehouse, test it, sum up
+	@echo "Run 1/4: loading OpenCode's records"
+	@$(INGEST) load --fallback sample || [ $$? -eq 1 ]
+	@echo "Run 2/4: loading prices and rules (dbt seed)"
+	@$(DBT) seed
+	@echo "Run 3/4: building the tables (dbt run); a large history takes a minute or two"
+	@$(DBT) run
+	@echo "Run 4/4: testing them (dbt test)"
+	@failed=0; $(DBT) test || failed=$$?; $(INGEST) status || [ $$? -eq 1 ] || failed=$$?; exit $$failed
+
+test: lint ## All checks: lint, then every test with coverage
+	@echo "Tests: pytest with coverage"
+	@$(BIN)/pytest --cov
+
+lint: ready ## Check style and types of Python, YAML and SQL
+	@echo "Lint 1/5: ruff check"
+	@$(BIN)/ruff check
+	@echo "Lint 2/5: ruff format"
+	@$(BIN)/ruff format --check
+	@echo "Lint 3/5: mypy"
+	@$(BIN)/mypy --strict ingest tests offline_packages
+	@echo "Lint 4/5: yamllint"
+	@$(BIN)/yamllint --strict .
+	@echo "Lint 5/5: sqlfluff (it compiles every model first)"
+	@$(BIN)/sqlfluff lint models tests
+
+docs: ready ## Write dbt's documentation of all tables as one page
+	@echo "Docs: dbt docs generate"
+	@$(DBT) docs generate --static
+	@echo "Open target/static_index.html in a browser."
+
+clean: ## Remove what builds and checks made; .venv and the warehouse stay
+	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f .coverage .coverage.* .user.yml package-lock.yml
+	find ingest tests offline_packages -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What every other target stands on. Where all is in place this only looks.
+ready: .venv/.ready
+	@$(BIN)/python offline_packages/install.py --keep
+	@test -e "$(WAREHOUSE)" || { \
+	    echo "Set-up: an empty warehouse, so that dbt has something to read"; $(INGEST) init; }
+
+.venv/.ready: constraints.txt pyproject.toml
+	@"$(PYTHON)" $(IS_OUR_PYTHON) 2>/dev/null || { \
+	    echo "error: Python 3.11, 3.12 or 3.13 is needed, and '$(PYTHON)' is none of them." >&2; \
+	    echo "Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@echo "Set-up 1/4: a Python environment in .venv"
+	@$(BIN)/python $(IS_OUR_PYTHON) 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@echo "Set-up 2/4: what the loader needs (DuckDB, Arrow)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@echo "Set-up 3/4: what the warehouse needs (dbt, Elementary)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[warehouse]'
+	@echo "Set-up 4/4: what the checks need (pytest, ruff, mypy, sqlfluff, yamllint)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[warehouse,dev]'
+	@touch $@

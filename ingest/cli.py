@@ -1,0 +1,142 @@
+"""The command line: `opencode-ingest init|load|status|doctor`."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import orjson
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ingest import __version__, doctor, load, settings, status
+from ingest.documents import Source
+from ingest.errors import IngestError
+from ingest.landing import Counts
+from ingest.load import Options
+from ingest.warehouse import open_warehouse
+
+EXIT_OK, EXIT_PROBLEMS, EXIT_USER_ERROR = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, 1 (done, but something needs the user), or 2 (nothing could be done)."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    os.umask(0o077)  # stores are private, and so is what is made of them
+    try:
+        configured = settings.from_environment(
+            os.environ,
+            stores=arguments.store,
+            warehouse=arguments.warehouse,
+            machine=arguments.machine,
+            fallback=getattr(arguments, "fallback", None),
+        )
+        code: int = arguments.run(arguments, configured)
+    except IngestError as error:
+        print(f"opencode-ingest: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("opencode-ingest: interrupted; the next load completes what is missing.", file=sys.stderr)
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--store",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="an OpenCode data root, database or export file; may be repeated (default: $OPENCODE_STORE, else "
+        "OpenCode's own data root)",
+    )
+    common.add_argument(
+        "--warehouse",
+        "--database",
+        metavar="FILE",
+        help="the DuckDB file (default: $OPENCODE_WAREHOUSE, else warehouse/opencode.duckdb)",
+    )
+    common.add_argument("--machine", metavar="NAME", help="name of this machine (default: $OPENCODE_MACHINE, else host)")
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    parser = argparse.ArgumentParser(
+        prog="opencode-ingest", description="Land OpenCode's session history in a DuckDB warehouse."
+    )
+    parser.add_argument("--version", action="version", version=f"opencode-warehouse {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    init = commands.add_parser("init", parents=[common], help="make an empty warehouse where there is none")
+    init.set_defaults(run=_init)
+
+    load_ = commands.add_parser("load", parents=[common], help="land what is new, changed or gone since the last load")
+    load_.add_argument("--fallback", metavar="PATH", help="a sample store, used where no store is named and none found")
+    load_.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
+    load_.add_argument("--rehash", action="store_true", help="read every document again, whatever its time says")
+    load_.add_argument(
+        "--accept-deletions",
+        action="store_true",
+        help="mark documents as deleted even where a store is suddenly empty or gone",
+    )
+    load_.set_defaults(run=_load)
+
+    status_ = commands.add_parser("status", parents=[common], help="what the warehouse holds, and its last load")
+    status_.set_defaults(run=_status)
+
+    doctor_ = commands.add_parser("doctor", parents=[common], help="what of OpenCode is found where, and what is missing")
+    doctor_.set_defaults(run=_doctor)
+    return parser
+
+
+def _init(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    with open_warehouse(configured.warehouse):
+        pass
+    _print(arguments, {"warehouse": str(configured.warehouse)}, f"The warehouse is {configured.warehouse}.")
+    return EXIT_OK
+
+
+def _load(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    options = Options(
+        dry_run=arguments.dry_run, rehash=arguments.rehash, accept_deletions=arguments.accept_deletions
+    )
+    with _progress() as progress:
+        result = load.load(configured, options, progress)
+    _print(arguments, result.as_json(), load.describe(result))
+    return EXIT_PROBLEMS if result.problems else EXIT_OK
+
+
+def _status(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    found = status.status(configured.warehouse)
+    _print(arguments, found, status.describe(found))
+    return EXIT_OK
+
+
+def _doctor(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    findings = doctor.examine(configured, os.environ)
+    _print(arguments, doctor.as_json(findings), doctor.describe(findings))
+    return EXIT_PROBLEMS if any(finding.level == "problem" for finding in findings) else EXIT_OK
+
+
+def _print(arguments: argparse.Namespace, value: object, text: str) -> None:
+    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if arguments.json else text)
+
+
+@contextmanager
+def _progress() -> Iterator[load.Progress | None]:
+    """Yield what shows progress on a terminal; None where stderr is none."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("looking for documents")
+
+        def show(source: Source, entity: str, counts: Counts) -> None:
+            words = entity.replace("_", " ")
+            bar.update(task, description=f"{source.kind} store: {words}, {counts.scanned:,} documents so far")
+
+        yield show

@@ -1,0 +1,491 @@
+"""The only module that writes `raw.*`."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import pyarrow as pa
+
+from ingest import __version__
+from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
+
+CATALOG = "opencode"
+"""The stem of every warehouse file: views keep the catalog's name."""
+
+STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
+"""Small row groups because a row holds 10 KB of text; the oldest format that compresses it well."""
+
+CHUNK_ROWS = 2_048
+CHUNK_BYTES = 32 * 1024 * 1024
+CHUNKS_IN_FLIGHT = 2
+
+RACY = timedelta(seconds=2)
+"""A file changed this shortly before it was read may change again without a newer time: read it again."""
+
+_DOCUMENT_COLUMNS = """
+    source_id varchar not null,
+    document_id varchar not null,
+    session_id varchar,
+    message_id varchar,
+    payload varchar not null,
+    payload_hash varchar not null,
+    origin varchar not null,
+    origin_modified_at timestamp,
+    size_bytes bigint not null,
+    first_loaded_at timestamp not null,
+    loaded_at timestamp not null,
+    load_batch_id bigint not null,
+    deleted_at timestamp
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        *(f"create table if not exists raw.{entity} ({_DOCUMENT_COLUMNS})" for entity in ENTITIES),
+        """create table if not exists raw.sources (
+            source_id varchar not null, machine varchar not null, kind varchar not null, root varchar not null,
+            is_sample boolean not null, schema_version varchar, status varchar not null, message varchar,
+            first_loaded_at timestamp not null, last_loaded_at timestamp not null, last_load_batch_id bigint not null)""",
+        """create table if not exists raw.load_batches (
+            load_batch_id bigint not null, status varchar not null, loader_version varchar not null,
+            started_at timestamp not null, ended_at timestamp, n_sources bigint, n_sources_failed bigint,
+            n_scanned bigint, n_written bigint, n_unchanged bigint, n_deleted bigint, n_rejected bigint,
+            n_resolved bigint, n_surrogates_replaced bigint, n_secrets_masked bigint)""",
+        """create table if not exists raw.rejected_documents (
+            source_id varchar not null, entity varchar not null, origin varchar not null, document_id varchar,
+            reason varchar not null, detail varchar not null, position bigint, size_bytes bigint,
+            origin_modified_at timestamp, first_seen_at timestamp not null, last_seen_at timestamp not null,
+            load_batch_id bigint not null, resolved_at timestamp, resolution varchar)""",
+        """create table if not exists raw.sync_state (
+            load_batch_id bigint not null, phase varchar not null, entered_at timestamp not null)""",
+    ),
+)
+"""Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
+
+_CHUNK_SCHEMA = pa.schema(
+    [
+        ("document_id", pa.string()),
+        ("session_id", pa.string()),
+        ("message_id", pa.string()),
+        ("payload", pa.string()),
+        ("payload_hash", pa.string()),
+        ("origin", pa.string()),
+        ("modified_us", pa.int64()),
+        ("size_bytes", pa.int64()),
+        ("first_loaded_at", pa.timestamp("us")),
+    ]
+)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Documents of one source in one load."""
+
+    scanned: int = 0
+    written: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    rejected: int = 0
+    resolved: int = 0
+    surrogates_replaced: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add the counts of another source to these."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class _Chunk:
+    entity: Entity
+    documents: list[Document] = field(default_factory=list)
+    n_bytes: int = 0
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = False) -> None:
+    """Attach a warehouse file as the catalog `opencode` and make it the current one, in UTC.
+
+    Raises duckdb.IOException where another process holds the file, or it is not there to be read.
+    """
+    quoted = str(path).replace("'", "''")  # ATTACH takes no bound parameter
+    options = "read_only" if read_only else STORAGE
+    connection.execute(f"attach '{quoted}' as {CATALOG} ({options})")
+    connection.execute(f"use {CATALOG}")
+    connection.execute("set timezone = 'UTC'")
+
+
+def ensure_raw(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Bring the raw schema of an attached warehouse to the newest version; does nothing where it is."""
+    connection.execute("create schema if not exists raw")
+    connection.execute(
+        "create table if not exists raw.schema_migrations (version bigint not null, applied_at timestamp not null)"
+    )
+    applied = _one(connection, "select coalesce(max(version), 0) from raw.schema_migrations")
+    for version, statements in enumerate(MIGRATIONS, start=1):
+        if version > applied:
+            connection.execute("begin")
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("insert into raw.schema_migrations values (?, ?)", [version, _naive(now)])
+            connection.execute("commit")
+
+
+class Landing:
+    """One load into one warehouse: commits chunk by chunk, in a second thread.
+
+    A killed load leaves its batch `running` and whole chunks; the next load lands what is missing,
+    because it compares what is landed with what the sources hold. With `dry_run` nothing is written.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, now: datetime, *, dry_run: bool = False) -> None:
+        self._connection = connection
+        self._now = _naive(now)
+        self._dry_run = dry_run
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="landing")
+        self._cursor = connection.cursor()
+        self._cursor.execute(f"use {CATALOG}")
+        self._in_flight: deque[Future[tuple[int, int]]] = deque()
+        self._chunks: dict[Entity, _Chunk] = {}
+        self._source: Source | None = None
+        self._counts = Counts()
+        self._rejections: list[Rejection] = []
+        self.batch_id = 0
+
+    def __enter__(self) -> "Landing":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown(wait=True, cancel_futures=error is not None)
+        self._cursor.close()
+
+    def begin_batch(self) -> int:
+        """Open a batch and return its id; a batch that a killed load left open becomes `interrupted`."""
+        self.batch_id = _one(self._connection, "select coalesce(max(load_batch_id), 0) + 1 from raw.load_batches")
+        if not self._dry_run:
+            self._connection.execute("update raw.load_batches set status = 'interrupted' where status = 'running'")
+            self._connection.execute(
+                "insert into raw.load_batches (load_batch_id, status, loader_version, started_at)"
+                " values (?, 'running', ?, ?)",
+                [self.batch_id, __version__, self._now],
+            )
+        return self.batch_id
+
+    def end_batch(self, ended_at: datetime, counts: Counts, n_sources: int, n_failed: int) -> None:
+        """Close the batch with its counts."""
+        if self._dry_run:
+            return
+        self._connection.execute(
+            """update raw.load_batches set status = 'completed', ended_at = ?, n_sources = ?, n_sources_failed = ?,
+                n_scanned = ?, n_written = ?, n_unchanged = ?, n_deleted = ?, n_rejected = ?, n_resolved = ?,
+                n_surrogates_replaced = ? where load_batch_id = ?""",
+            [
+                _naive(ended_at),
+                n_sources,
+                n_failed,
+                counts.scanned,
+                counts.written,
+                counts.unchanged,
+                counts.deleted,
+                counts.rejected,
+                counts.resolved,
+                counts.surrogates_replaced,
+                self.batch_id,
+            ],
+        )
+
+    def enter_phase(self, phase: str, entered_at: datetime) -> None:
+        """Record that this load has come to a phase."""
+        if not self._dry_run:
+            self._connection.execute(
+                "insert into raw.sync_state values (?, ?, ?)", [self.batch_id, phase, _naive(entered_at)]
+            )
+
+    def forget_sample(self) -> int:
+        """Remove the documents of the bundled sample and return their number."""
+        sample = "select source_id from raw.sources where is_sample"
+        tables = (*ENTITIES, "rejected_documents")
+        n = sum(_one(self._connection, f"select count(*) from raw.{t} where source_id in ({sample})") for t in ENTITIES)
+        if n and not self._dry_run:
+            self._connection.execute("begin")
+            for table in tables:
+                self._connection.execute(f"delete from raw.{table} where source_id in ({sample})")
+            self._connection.execute("delete from raw.sources where is_sample")
+            self._connection.execute("commit")
+        return n
+
+    def has_history(self) -> bool:
+        """Whether anything but the sample is landed here."""
+        return bool(_one(self._connection, "select count(*) from raw.sources where not is_sample"))
+
+    @property
+    def counts(self) -> Counts:
+        """The counts of the present source so far; those of the chunks in flight are not in it."""
+        return self._counts
+
+    def sources(self, machine: str) -> list[Source]:
+        """Return the sources of a machine that were ever landed here."""
+        rows = self._connection.execute(
+            "select machine, kind, root, is_sample from raw.sources where machine = ? order by source_id", [machine]
+        ).fetchall()
+        return [Source(row[0], row[1], Path(row[2]), row[3]) for row in rows]
+
+    def known(self, source: Source, schema_version: str | None, *, rehash: bool) -> dict[Entity, Known]:
+        """Return what is landed of a source: for each entity, id → (modified, size).
+
+        A document is to be read again whatever its time says with `rehash`, when OpenCode migrated the
+        store's schema since (which may rewrite rows without a new time), or when it was read so shortly
+        after its last change that the next change may bear the same time.
+        """
+        migrated = self._schema_version(source) != schema_version
+        known = {}
+        for entity in ENTITIES:
+            rows = self._connection.execute(
+                f"""select document_id, epoch_us(origin_modified_at), size_bytes,
+                    coalesce(origin_modified_at < loaded_at - ?::interval, false), deleted_at is not null
+                from raw.{entity} where source_id = ?""",
+                [RACY, source.source_id],
+            ).fetch_arrow_table()
+            landed: dict[str, tuple[int, int] | None] = {}
+            deleted = []
+            columns = (column.to_pylist() for column in rows.columns)
+            for document_id, time, size, is_settled, is_deleted in zip(*columns, strict=True):
+                if is_deleted:
+                    deleted.append(document_id)
+                else:
+                    landed[document_id] = (time, size) if is_settled and not (rehash or migrated) else None
+            known[entity] = Known(landed, deleted)
+        return known
+
+    def begin_source(self, source: Source) -> None:
+        """Name the source that the following documents come from."""
+        self._source = source
+        self._counts = Counts()
+        self._rejections = []
+        self._chunks = {}
+
+    def count_unchanged(self, n: int) -> None:
+        """Count documents that their reader found unchanged."""
+        self._counts.scanned += n
+        self._counts.unchanged += n
+
+    def put(self, document: Document | Rejection) -> None:
+        """Take one document or rejection; a full chunk is committed in the background."""
+        self._counts.scanned += 1
+        if isinstance(document, Rejection):
+            self._counts.rejected += 1
+            self._rejections.append(document)
+            return
+        self._counts.surrogates_replaced += document.n_surrogates
+        chunk = self._chunks.setdefault(document.entity, _Chunk(document.entity))
+        chunk.documents.append(document)
+        chunk.n_bytes += len(document.payload)
+        if len(chunk.documents) >= CHUNK_ROWS or chunk.n_bytes >= CHUNK_BYTES:
+            self._send(self._chunks.pop(document.entity))
+
+    def end_source(
+        self, vanished: Mapping[Entity, Sequence[str]], schema_version: str | None, status: str, message: str | None
+    ) -> Counts:
+        """Commit the rest of a source, its deletions and rejections; return its counts."""
+        assert self._source is not None
+        for entity in list(self._chunks):
+            self._send(self._chunks.pop(entity))
+        while self._in_flight:
+            self._collect()
+        counts = self._counts
+        counts.deleted = sum(len(ids) for ids in vanished.values())
+        if self._dry_run:
+            return counts
+        connection = self._connection
+        source_id = self._source.source_id
+        connection.execute("begin")
+        for entity, ids in vanished.items():
+            if ids:
+                connection.register("vanished", pa.table({"document_id": pa.array(ids, pa.string())}))
+                connection.execute(
+                    f"""update raw.{entity} set deleted_at = ?, load_batch_id = ?
+                    where source_id = ? and document_id in (select document_id from vanished)""",
+                    [self._now, self.batch_id, source_id],
+                )
+                connection.unregister("vanished")
+        counts.resolved = self._settle_rejections(source_id, is_complete=status == "ok")
+        before = connection.execute(
+            "delete from raw.sources where source_id = ? returning first_loaded_at, schema_version", [source_id]
+        ).fetchone()
+        if status != "ok":  # what was not read under the new schema is still to be read again
+            schema_version = before[1] if before else None
+        connection.execute(
+            "insert into raw.sources values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                source_id,
+                self._source.machine,
+                self._source.kind,
+                self._source.root.as_posix(),
+                self._source.is_sample,
+                schema_version,
+                status,
+                message,
+                before[0] if before else self._now,
+                self._now,
+                self.batch_id,
+            ],
+        )
+        connection.execute("commit")
+        return counts
+
+    def _schema_version(self, source: Source) -> str | None:
+        found = self._connection.execute(
+            "select schema_version from raw.sources where source_id = ?", [source.source_id]
+        ).fetchone()
+        return str(found[0]) if found and found[0] is not None else None
+
+    def _send(self, chunk: _Chunk) -> None:
+        assert self._source is not None
+        while len(self._in_flight) >= CHUNKS_IN_FLIGHT:
+            self._collect()
+        self._in_flight.append(self._writer.submit(self._commit, chunk, self._source.source_id))
+
+    def _collect(self) -> None:
+        written, unchanged = self._in_flight.popleft().result()
+        self._counts.written += written
+        self._counts.unchanged += unchanged
+
+    def _commit(self, chunk: _Chunk, source_id: str) -> tuple[int, int]:
+        """Land a chunk in one transaction; return how many documents were written and were unchanged."""
+        table = f"raw.{chunk.entity}"
+        landed = self._landed(table, source_id, [d.document_id for d in chunk.documents if d.is_known])
+        changed = []
+        touched = []
+        for document in chunk.documents:
+            before = landed.get(document.document_id)
+            if before is not None and before[0] == document.payload_hash and before[2]:
+                if before[3] != document.modified_us:
+                    touched.append(document)
+            else:
+                changed.append(document)
+        n_unchanged = len(chunk.documents) - len(changed)
+        if self._dry_run:
+            return len(changed), n_unchanged
+        cursor = self._cursor
+        cursor.execute("begin")
+        if touched:
+            cursor.register("chunk", _arrow(touched, {}, self._now))
+            cursor.execute(
+                f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us), size_bytes = chunk.size_bytes
+                from chunk where {table}.document_id = chunk.document_id and {table}.source_id = ?""",
+                [source_id],
+            )
+        if changed:
+            cursor.register("chunk", _arrow(changed, landed, self._now))
+            if any(document.document_id in landed for document in changed):
+                cursor.execute(
+                    f"delete from {table} where source_id = ? and document_id in (select document_id from chunk)",
+                    [source_id],
+                )
+            cursor.execute(
+                f"""insert into {table} select ?, document_id, session_id, message_id, payload, payload_hash, origin,
+                    make_timestamp(modified_us), size_bytes, first_loaded_at, ?, ?, null from chunk""",
+                [source_id, self._now, self.batch_id],
+            )
+        cursor.execute("commit")
+        return len(changed), n_unchanged
+
+    def _landed(
+        self, table: str, source_id: str, ids: list[str]
+    ) -> dict[str, tuple[str, datetime, bool, int | None]]:
+        """Return hash, first load, whether it is alive, and time of those of some documents that are landed."""
+        if not ids:
+            return {}
+        self._cursor.register("ids", pa.table({"document_id": pa.array(ids, pa.string())}))
+        rows = self._cursor.execute(
+            f"""select document_id, payload_hash, first_loaded_at, deleted_at is null, epoch_us(origin_modified_at)
+            from {table} where source_id = ? and document_id in (select document_id from ids)""",
+            [source_id],
+        ).fetchall()
+        return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+    def _settle_rejections(self, source_id: str, *, is_complete: bool) -> int:
+        """Record what was rejected now and resolve what is landed or gone; return how many were resolved."""
+        connection = self._connection
+        connection.register("rejections", _rejections_arrow(self._rejections))
+        same = """r.source_id = ? and r.resolved_at is null and r.entity = n.entity and r.origin = n.origin
+            and r.document_id is not distinct from n.document_id"""
+        connection.execute(
+            f"""update raw.rejected_documents as r set last_seen_at = ?, reason = n.reason, detail = n.detail,
+                position = n.position, size_bytes = n.size_bytes, origin_modified_at = make_timestamp(n.modified_us),
+                load_batch_id = ?
+            from rejections as n where {same}""",
+            [self._now, self.batch_id, source_id],
+        )
+        connection.execute(
+            f"""insert into raw.rejected_documents
+            select ?, entity, origin, document_id, reason, detail, position, size_bytes, make_timestamp(modified_us),
+                ?, ?, ?, null, null
+            from rejections as n where not exists (from raw.rejected_documents as r where {same})""",
+            [source_id, self._now, self._now, self.batch_id, source_id],
+        )
+        connection.unregister("rejections")
+        # After an incomplete read only what was landed in this very load is known to be mended.
+        landed = " union all ".join(
+            f"""select '{entity}' as entity, document_id from raw.{entity}
+            where source_id = $source and deleted_at is null and ($complete or load_batch_id = $batch)"""
+            for entity in ENTITIES
+        )
+        resolved = connection.execute(
+            f"""update raw.rejected_documents as r set resolved_at = $now, resolution = case
+                when entity = 'exports' or (entity, document_id) in (select (entity, document_id) from ({landed}))
+                then 'landed' else 'vanished' end
+            where source_id = $source and resolved_at is null and load_batch_id < $batch
+                and ($complete or (entity, document_id) in (select (entity, document_id) from ({landed})))
+            returning 1""",
+            {"source": source_id, "now": self._now, "batch": self.batch_id, "complete": is_complete},
+        ).fetchall()
+        return len(resolved)
+
+
+def _arrow(
+    documents: Sequence[Document], landed: Mapping[str, tuple[str, datetime, bool, int | None]], now: datetime
+) -> pa.Table:
+    columns: list[list[object]] = [
+        [d.document_id for d in documents],
+        [d.session_id for d in documents],
+        [d.message_id for d in documents],
+        [d.payload for d in documents],
+        [d.payload_hash for d in documents],
+        [d.origin for d in documents],
+        [d.modified_us for d in documents],
+        [d.size_bytes for d in documents],
+        [landed[d.document_id][1] if d.document_id in landed else now for d in documents],
+    ]
+    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, _CHUNK_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=_CHUNK_SCHEMA)
+
+
+def _rejections_arrow(rejections: Sequence[Rejection]) -> pa.Table:
+    return pa.table(
+        {
+            "entity": pa.array([r.entity for r in rejections], pa.string()),
+            "origin": pa.array([r.origin for r in rejections], pa.string()),
+            "document_id": pa.array([r.document_id for r in rejections], pa.string()),
+            "reason": pa.array([r.reason for r in rejections], pa.string()),
+            "detail": pa.array([r.detail for r in rejections], pa.string()),
+            "position": pa.array([r.position for r in rejections], pa.int64()),
+            "size_bytes": pa.array([r.size_bytes for r in rejections], pa.int64()),
+            "modified_us": pa.array([r.modified_us for r in rejections], pa.int64()),
+        }
+    )
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> int:
+    row = connection.execute(query, list(parameters)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _naive(time: datetime) -> datetime:
+    return time.replace(tzinfo=None)

@@ -1,0 +1,320 @@
+"""One load: every source compared with what is landed of it, differences landed."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from ingest import words
+from ingest.documents import ENTITIES, Entity, Known, Rejection, Seen, Source
+from ingest.errors import IngestError, SourceError
+from ingest.landing import Counts, Landing
+from ingest.settings import SAMPLE_MACHINE, Settings, find_sources
+from ingest.sources import export_file, json_store, sqlite_store
+from ingest.sync_state import PHASE_OF_ENTITY, StatusFile
+from ingest.warehouse import open_warehouse, scratch_warehouse
+
+log = logging.getLogger(__name__)
+
+READERS = {"json": json_store.read, "sqlite": sqlite_store.read, "export": export_file.read}
+
+Rejected = tuple[Path, Rejection]
+"""A rejection and the file it is in."""
+
+HISTORY: tuple[Entity, ...] = ("sessions", "messages", "parts", "session_messages")
+
+MASS_DELETION = 100
+"""From this many documents on, more than half of a source vanishing at once has to be confirmed."""
+
+
+@dataclass(slots=True)
+class SourceResult:
+    """What one source gave. `status`: ok, incomplete (read in part), failed (not read), refused, missing."""
+
+    source: Source
+    status: str
+    message: str | None
+    counts: Counts
+
+
+@dataclass(slots=True)
+class LoadResult:
+    """What one load did. `problems` are for the user to act on, `notes` for her to know."""
+
+    batch_id: int
+    warehouse: Path
+    is_dry_run: bool
+    is_sample: bool
+    started_at: datetime
+    ended_at: datetime
+    sources: list[SourceResult] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    rejections: list[Rejected] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, one: SourceResult) -> None:
+        """Add what one source gave."""
+        self.sources.append(one)
+        self.counts.add(one.counts)
+        if one.message is not None:
+            (self.notes if one.status == "missing" else self.problems).append(one.message)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the result in JSON types."""
+        return {
+            "batch_id": self.batch_id,
+            "warehouse": str(self.warehouse),
+            "is_dry_run": self.is_dry_run,
+            "is_sample": self.is_sample,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": self.ended_at.isoformat(),
+            "counts": asdict(self.counts),
+            "sources": [
+                {
+                    "source_id": result.source.source_id,
+                    "kind": result.source.kind,
+                    "root": str(result.source.root),
+                    "status": result.status,
+                    "message": result.message,
+                    "counts": asdict(result.counts),
+                }
+                for result in self.sources
+            ],
+            "rejected": [
+                {
+                    "path": str(path),
+                    "document_id": rejection.document_id,
+                    "reason": rejection.reason,
+                    "detail": rejection.detail,
+                    "position": rejection.position,
+                }
+                for path, rejection in self.rejections
+            ],
+            "problems": self.problems,
+            "notes": self.notes,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to load: `rehash` reads everything again, `accept_deletions` believes an empty store."""
+
+    dry_run: bool = False
+    rehash: bool = False
+    accept_deletions: bool = False
+
+
+Progress = Callable[[Source, str, Counts], None]
+
+
+def load(
+    settings: Settings,
+    options: Options = Options(),
+    progress: Progress | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> LoadResult:
+    """Land what is new, changed or gone in all sources since the last load.
+
+    Raises IngestError where nothing can be loaded; a source that cannot be read is a problem of the result.
+    """
+    with _warehouse(settings.warehouse, dry_run=options.dry_run) as connection:
+        started_at = clock()
+        with Landing(connection, started_at, dry_run=options.dry_run) as land:
+            settings, sources, problems = _resolve(settings, land)
+            result = LoadResult(
+                batch_id=land.begin_batch(),
+                warehouse=settings.warehouse,
+                is_dry_run=options.dry_run,
+                is_sample=settings.is_sample,
+                started_at=started_at,
+                ended_at=started_at,
+                problems=problems,
+            )
+            if not settings.is_sample and (n_forgotten := land.forget_sample()):
+                result.notes.append(f"The sample's {n_forgotten:,} documents made room for your own history.")
+            report = _Report(land, StatusFile(settings.warehouse) if not options.dry_run else None, progress, clock)
+            for source in sources:
+                result.add(_load_source(source, land, options, report, result.rejections))
+            for source in _missing(settings, sources, land):
+                result.add(_load_missing(source, land, options))
+            report.end()
+            result.ended_at = clock()
+            n_failed = sum(one.status in ("failed", "incomplete") for one in result.sources)
+            land.end_batch(result.ended_at, result.counts, len(result.sources), n_failed)
+    return result
+
+
+class _Report:
+    """Tells how far a load is: to the caller, to the status file, and in raw.sync_state."""
+
+    def __init__(
+        self, land: Landing, status: StatusFile | None, progress: Progress | None, clock: Callable[[], datetime]
+    ) -> None:
+        self._land = land
+        self._status = status
+        self._progress = progress
+        self._clock = clock
+        self._phase = ""
+        self._enter("init", batch_id=land.batch_id, n_scanned=0)
+
+    def at(self, source: Source, entity: str, counts: Counts) -> None:
+        """Say that a document of this entity was met."""
+        phase = PHASE_OF_ENTITY.get(entity, self._phase)
+        if phase != self._phase:
+            self._enter(phase)
+        if self._status is not None:
+            self._status.update(source_id=source.source_id, n_scanned=counts.scanned)
+        if self._progress is not None:
+            self._progress(source, entity, counts)
+
+    def end(self) -> None:
+        """Say that nothing is left to do."""
+        self._enter("idle")
+
+    def _enter(self, phase: str, **state: object) -> None:
+        self._phase = phase
+        self._land.enter_phase(phase, self._clock())
+        if self._status is not None:
+            self._status.update(force=True, phase=phase, **state)
+
+
+@contextmanager
+def _warehouse(path: Path, *, dry_run: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    if not dry_run:
+        with open_warehouse(path) as connection:
+            yield connection
+    elif path.exists():
+        with open_warehouse(path, read_only=True) as connection:
+            yield connection
+    else:
+        with scratch_warehouse() as connection:
+            yield connection
+
+
+def _resolve(settings: Settings, land: Landing) -> tuple[Settings, list[Source], list[str]]:
+    """Return the settings in force, the sources found, and a problem for each store that holds none.
+
+    Raises IngestError where there is no source at all and no sample to fall back on.
+    """
+    found = [(store, find_sources([store], settings.machine)) for store in settings.stores]
+    problems = [
+        f"Nothing of OpenCode is at {store}: a data root holds storage/ or opencode*.db, an export is a file. "
+        "Check the path and that it is mounted."
+        for store, sources in found
+        if not sources
+    ]
+    if any(sources for _, sources in found):
+        return settings, find_sources(settings.stores, settings.machine), problems
+    has_history = land.has_history()
+    if settings.is_default_store and settings.fallback is not None and not has_history:
+        sample = replace(settings, stores=(settings.fallback,), machine=SAMPLE_MACHINE, is_sample=True)
+        sources = find_sources(sample.stores, sample.machine, is_sample=True)
+        if sources:
+            return sample, sources, []
+    kept = " What was loaded before stays as it is: a store that is gone deletes nothing." if has_history else ""
+    raise IngestError(
+        " ".join(problems) + kept + " Name your store with OPENCODE_STORE or --store; `opencode-ingest doctor` "
+        "says where it looked."
+    )
+
+
+def _load_source(
+    source: Source, land: Landing, options: Options, report: _Report, rejections: list[Rejected]
+) -> SourceResult:
+    """Read one source to its end, land what differs, and mark what has vanished as deleted."""
+    land.begin_source(source)
+    status, message, schema_version = "ok", None, None
+    known: Mapping[Entity, Known] = {}
+    try:
+        if source.kind == "sqlite":
+            schema_version = sqlite_store.schema_version(source)
+        known = land.known(source, schema_version, rehash=options.rehash)
+        for item in READERS[source.kind](source, known):
+            if isinstance(item, Seen):
+                land.count_unchanged(item.n)
+            else:
+                land.put(item)
+            if isinstance(item, Rejection):
+                rejections.append((source.root / item.origin if source.kind == "json" else source.root, item))
+            report.at(source, item.entity, land.counts)
+    except SourceError as error:
+        status = "incomplete" if land.counts.scanned else "failed"
+        message = str(error)
+    vanished: dict[Entity, list[str]] = {}
+    if status == "ok":
+        vanished = {entity: known[entity].vanished() for entity in ENTITIES}
+        refusal = None if options.accept_deletions else _refusal(source, known, vanished)
+        if refusal is not None:
+            status, message, vanished = "refused", refusal, {}
+    return SourceResult(source, status, message, land.end_source(vanished, schema_version, status, message))
+
+
+def _refusal(source: Source, known: Mapping[Entity, Known], vanished: Mapping[Entity, Sequence[str]]) -> str | None:
+    """Say why so many documents cannot be believed to be deleted, None where they can."""
+    n_landed = sum(len(known[entity]) for entity in HISTORY)
+    n_vanished = sum(len(vanished[entity]) for entity in HISTORY)
+    if n_vanished == 0 or (n_vanished < n_landed and (n_vanished < MASS_DELETION or 2 * n_vanished <= n_landed)):
+        return None
+    return (
+        f"{source.root} no longer holds {n_vanished:,} of the {n_landed:,} sessions, messages and parts that were "
+        "loaded from it. That looks like a store that is not mounted or was replaced, so nothing was marked as "
+        "deleted. If they are really gone, load once with --accept-deletions."
+    )
+
+
+def _missing(settings: Settings, sources: Sequence[Source], land: Landing) -> list[Source]:
+    """Return the sources that an earlier load found in these stores and this one did not."""
+    found = {source.source_id for source in sources}
+    return [
+        source
+        for source in land.sources(settings.machine)
+        if source.source_id not in found
+        and any(source.root == store or source.root.is_relative_to(store) for store in settings.stores)
+    ]
+
+
+def _load_missing(source: Source, land: Landing, options: Options) -> SourceResult:
+    land.begin_source(source)
+    vanished: dict[Entity, list[str]] = {}
+    message = f"{source.root} ({source.kind}) is no longer there; what was loaded from it stays."
+    if options.accept_deletions:
+        known = land.known(source, None, rehash=False)
+        vanished = {entity: known[entity].vanished() for entity in ENTITIES}
+        message = f"{source.root} ({source.kind}) is no longer there; what was loaded from it is marked as deleted."
+    return SourceResult(source, "missing", message, land.end_source(vanished, None, "missing", message))
+
+
+MAX_LISTED_REJECTIONS = 10
+
+
+def describe(result: LoadResult) -> str:
+    """Return what a load did, for a person."""
+    counts = result.counts
+    lines = []
+    if result.is_sample:
+        lines.append("No OpenCode history was found on this machine: the bundled sample is used instead.")
+    for one in result.sources:
+        figures = f"{words.count(one.counts.scanned, 'document')}, {one.counts.written:,} new or changed"
+        lines.append(f"  {one.source.kind:<6} {words.printable(one.source.root)}: {figures}")
+    verb = "would be written" if result.is_dry_run else "written"
+    nothing = counts.written == counts.deleted == 0
+    summary = "Nothing changed since the last load, nothing was written." if nothing else (
+        f"{words.count(counts.written, 'document')} {verb}, {counts.deleted:,} marked as deleted."
+    )
+    lines.append(f"{summary} {counts.unchanged:,} unchanged, {counts.rejected:,} rejected, {counts.resolved:,} mended.")
+    for path, rejection in result.rejections[:MAX_LISTED_REJECTIONS]:
+        place = "" if rejection.position is None else f" at byte {rejection.position:,}"
+        name = words.printable(path) + (f" ({rejection.document_id})" if path.suffix == ".db" else "")
+        lines.append(f"  rejected: {name}: {rejection.reason}{place}: {rejection.detail}")
+    if len(result.rejections) > MAX_LISTED_REJECTIONS:
+        lines.append(f"  and {len(result.rejections) - MAX_LISTED_REJECTIONS:,} more: see raw.rejected_documents")
+    lines.extend(f"Note: {words.printable(note)}" for note in result.notes)
+    lines.extend(f"Problem: {words.printable(problem)}" for problem in result.problems)
+    seconds = (result.ended_at - result.started_at).total_seconds()
+    lines.append(f"{'Dry run' if result.is_dry_run else f'Load {result.batch_id}'} took {seconds:.1f} s.")
+    return "\n".join(lines)

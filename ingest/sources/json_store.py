@@ -1,0 +1,140 @@
+"""The JSON tree of OpenCode 1.0 and 1.1 (`storage/`); later versions still keep session diffs there."""
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.documents import Document, Entity, Known, Rejection, Seen, Source, UnreadableError, make_document, reject
+from ingest.errors import SourceError
+
+TREE = "storage"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Where an entity lies below `storage/`, and which field of a document its parent folder names."""
+
+    entity: Entity
+    name: str
+    parent_field: str | None
+    is_nested: bool
+
+
+FOLDERS = (
+    Folder("projects", "project", None, is_nested=False),
+    # A session's folder is that of its project, which it may leave: OpenCode moves sessions of
+    # directories that become git repositories. So the document's own projectID counts.
+    Folder("sessions", "session", None, is_nested=True),
+    Folder("todos", "todo", None, is_nested=False),
+    Folder("session_diffs", "session_diff", None, is_nested=False),
+    Folder("messages", "message", "sessionID", is_nested=True),
+    Folder("parts", "part", "messageID", is_nested=True),
+)
+"""permission/ and session_share/ (it holds secrets) are not read."""
+
+
+def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
+    """Yield the documents that are new or changed, what cannot be read, and counts of the unchanged.
+
+    Notes in `known` every id it meets. Raises SourceError at the end where a folder could not be
+    listed: all the rest has been yielded by then, but nothing may be concluded from what is missing.
+    """
+    tree = source.root / TREE
+    problems: list[str] = []
+    for folder in FOLDERS:
+        base = tree / folder.name
+        if not folder.is_nested:
+            yield from _read_folder(tree, base, folder, known[folder.entity], problems)
+            continue
+        # OpenCode moves a session from global/ to its project's folder: where a crash left both, the
+        # moved one is met first and counts.
+        for child in sorted(_list(base, problems), key=lambda child: child.name == "global"):
+            if child.is_dir() and not _leaves(tree, child):
+                yield from _read_folder(tree, base / child.name, folder, known[folder.entity], problems)
+    if problems:
+        raise SourceError(
+            f"{len(problems)} folder(s) below {tree} cannot be listed, the first is {problems[0]}. "
+            "Give yourself the right to read them and load again."
+        )
+
+
+def _list(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:  # OpenCode makes folders when it needs them and deletes them with sessions
+        return []
+    except OSError as error:
+        problems.append(f"{folder} ({error.strerror})")
+        return []
+
+
+def _read_folder(
+    tree: Path, path: Path, folder: Folder, known: Known, problems: list[str]
+) -> Iterator[Document | Rejection | Seen]:
+    parent = _text(path.name)
+    origin = _text(path.relative_to(tree.parent).as_posix())
+    n_unchanged = 0
+    for entry in _list(path, problems):
+        if not entry.name.endswith(".json"):
+            continue
+        document_id = _text(entry.name.removesuffix(".json"))
+        where = f"{origin}/{document_id}.json"
+        try:
+            is_known, landed = known.meet(document_id)
+            status = entry.stat()
+            modified_us = status.st_mtime_ns // 1000
+            if landed == (modified_us, status.st_size):
+                n_unchanged += 1
+                continue
+            if _leaves(tree, entry):
+                raise PermissionError(errno.EPERM, "a symbolic link that leaves the store")
+            with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path for each of 200,000 costs a second
+                raw = file.read()
+        except FileNotFoundError:  # deleted since it was listed: the next load sees that it is gone
+            continue
+        except OSError as error:
+            detail = error.strerror or "cannot be opened"
+            yield reject(folder.entity, document_id, where, UnreadableError("unreadable", detail))
+            continue
+        except UnreadableError as error:
+            yield reject(folder.entity, document_id, where, error)
+            continue
+        yield make_document(
+            folder.entity,
+            raw,
+            document_id=document_id,
+            ids=_ids(folder, document_id, parent),
+            session_id=_session_id(folder.entity, document_id, parent),
+            message_id=parent if folder.entity == "parts" else None,
+            origin=where,
+            modified_us=modified_us,
+            size_bytes=len(raw),
+            is_known=is_known,
+        )
+    if n_unchanged:
+        yield Seen(folder.entity, n_unchanged)
+
+
+def _ids(folder: Folder, document_id: str, parent: str) -> list[tuple[str, str]]:
+    if folder.entity in ("todos", "session_diffs"):
+        return []
+    own = [("id", document_id)]
+    return own if folder.parent_field is None else [*own, (folder.parent_field, parent)]
+
+
+def _session_id(entity: Entity, document_id: str, parent: str) -> str | None:
+    if entity == "messages":
+        return parent
+    return None if entity in ("projects", "parts") else document_id
+
+
+def _leaves(tree: Path, entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(tree.resolve())
+
+
+def _text(name: str) -> str:
+    # File names are bytes; what is not UTF-8 in them cannot be stored as text.
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

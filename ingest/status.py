@@ -1,0 +1,167 @@
+"""What the warehouse holds, in figures and in words."""
+
+from pathlib import Path
+
+import duckdb
+
+from ingest import words
+from ingest.documents import ENTITIES, REASONS
+from ingest.sync_state import read_status
+from ingest.warehouse import WarehouseBusyError, open_warehouse
+
+Figures = dict[str, object]
+
+STATUS_WAIT_S = 2.0
+
+
+def status(warehouse: Path) -> Figures:
+    """Return what is loaded, rejected and built; while another program writes, what its status file says.
+
+    Raises IngestError where there is no warehouse.
+    """
+    try:
+        with open_warehouse(warehouse, read_only=True, wait_s=STATUS_WAIT_S) as connection:
+            return {
+                "warehouse": str(warehouse),
+                "size_bytes": warehouse.stat().st_size,
+                "busy": None,
+                "last_load": _row(connection, _LAST_LOAD),
+                "sources": _rows(connection, _SOURCES),
+                "documents": _row(connection, _DOCUMENTS),
+                "rejected": _rows(connection, _REJECTED),
+                "history": _row(connection, _HISTORY) if _is_built(connection) else None,
+            }
+    except WarehouseBusyError as busy:
+        return {"warehouse": str(warehouse), "busy": str(busy), "live": read_status(warehouse)}
+
+
+_LAST_LOAD = """
+    select load_batch_id, status, started_at, ended_at, n_written, n_unchanged, n_deleted, n_rejected
+    from raw.load_batches order by load_batch_id desc limit 1
+"""
+_SOURCES = """
+    select source_id, kind, root, is_sample, status, message, last_loaded_at
+    from raw.sources order by kind, root
+"""
+_DOCUMENTS = "select " + ", ".join(f"(select count(*) from raw.{entity}) as {entity}" for entity in ENTITIES)
+_REJECTED = """
+    select reason, count(*) as n, min(first_seen_at) as first_seen_at, min(source_id || '/' || origin) as example
+    from raw.rejected_documents where resolved_at is null group by reason order by n desc, reason
+"""
+# Copies that forks made are left out, as in every total of the marts not named `_with_copies`.
+_HISTORY = """
+    select
+        (select count(*) from main.sessions) as sessions,
+        count(*) as messages,
+        (select count(*) from main.parts where not is_fork_copy and not is_orphan) as parts,
+        count(*) filter (where tokens_total > 0) as answered_steps,
+        sum(tokens_input)::bigint as tokens_input,
+        sum(tokens_output)::bigint as tokens_output,
+        sum(tokens_reasoning)::bigint as tokens_reasoning,
+        sum(tokens_cache_read)::bigint as tokens_cache_read,
+        sum(tokens_cache_write)::bigint as tokens_cache_write,
+        sum(cost_recorded_usd)::double as cost_recorded_usd,
+        min(created_at) as first_at,
+        max(created_at) as last_at
+    from main.messages where not is_fork_copy
+"""
+
+
+def _is_built(connection: duckdb.DuckDBPyConnection) -> bool:
+    built = connection.execute(
+        "select count(*) from information_schema.tables where table_catalog = current_catalog()"
+        " and table_schema = 'main' and table_name in ('sessions', 'messages', 'parts')"
+    ).fetchone()
+    return built is not None and built[0] == 3
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Figures]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _row(connection: duckdb.DuckDBPyConnection, query: str) -> Figures | None:
+    rows = _rows(connection, query)
+    return rows[0] if rows else None
+
+
+def describe(figures: Figures) -> str:
+    """Return the figures of `status` for a person, closing with what to look at next."""
+    if figures["busy"] is not None:
+        live = figures["live"]
+        doing = f" It is at {live.get('phase')}, {live.get('n_scanned'):,} documents." if isinstance(live, dict) else ""
+        return f"{figures['busy']}{doing}"
+    lines = ["Found"]
+    sources = _list(figures["sources"])
+    for source in sources:
+        state = "" if source["status"] == "ok" else f" [{source['status']}]"
+        sample = " (the bundled sample)" if source["is_sample"] else ""
+        lines.append(f"  {source['kind']:<6}  {words.printable(source['root'])}{sample}{state}")
+    if not sources:
+        lines.append("  nothing yet: run `opencode-ingest load`, or `opencode-ingest doctor` to see why")
+    documents = figures["documents"]
+    assert isinstance(documents, dict)
+    loaded = ", ".join(f"{n:,} {entity.replace('_', ' ')}" for entity, n in documents.items() if n) or "nothing"
+    lines += ["", "Loaded", f"  {loaded}"]
+    batch = figures["last_load"]
+    if isinstance(batch, dict):
+        lines.append(
+            f"  load {batch['load_batch_id']} ({batch['status']}), {words.when(batch['started_at'])}: "
+            f"{batch['n_written'] or 0:,} written, {batch['n_unchanged'] or 0:,} unchanged, {batch['n_deleted'] or 0:,} deleted"
+        )
+    lines += ["", "Rejected", *_rejects(_list(figures["rejected"]))]
+    lines += ["", "History", *_history(figures["history"])]
+    lines += ["", "Warehouse", f"  {figures['warehouse']} ({words.size(_int(figures['size_bytes']))})"]
+    lines += ["", "Next", *_next(str(figures["warehouse"]), figures["history"])]
+    lines += [f"Problem: {words.printable(source['message'])}" for source in sources if source["status"] not in ("ok", "missing")]
+    return "\n".join(lines)
+
+
+def _rejects(rejected: list[Figures]) -> list[str]:
+    if not rejected:
+        return ["  nothing: every document could be read"]
+    return [
+        f"  {_int(row['n']):,} {row['reason']}: {REASONS[str(row['reason'])]}; such as {words.printable(row['example'])}"
+        for row in rejected
+    ] + ["  They are tried again at every load; `select * from raw.rejected_documents` lists them."]
+
+
+def _history(history: object) -> list[str]:
+    if not isinstance(history, dict):
+        return ["  not built yet: run `make run` or `dbt build`"]
+    if not history["sessions"]:
+        return ["  empty: no session was found. `opencode-ingest doctor` says where it looked and why."]
+    tokens = ", ".join(
+        f"{_int(history[f'tokens_{kind}']):,} {kind.replace('_', ' ')}"
+        for kind in ("input", "output", "reasoning", "cache_read", "cache_write")
+    )
+    cost = history["cost_recorded_usd"]
+    return words.table(
+        [
+            ("sessions", f"{history['sessions']:,}"),
+            ("messages", f"{history['messages']:,} (copies made by forks are counted once)"),
+            ("parts", f"{history['parts']:,}"),
+            ("tokens", tokens),
+            ("cost", "unknown" if cost is None else f"{cost:,.4f} USD as recorded by OpenCode"),
+            ("from, to", f"{words.when(history['first_at'])}, {words.when(history['last_at'])}"),
+        ]
+    )
+
+
+def _next(warehouse: str, history: object) -> list[str]:
+    if not isinstance(history, dict):
+        return ["  make run"]
+    return [
+        f"  duckdb {warehouse}   then `select * from sessions order by created_at desc limit 10`",
+        "  README.md has the first questions with their SQL; `make docs` the description of every table",
+    ]
+
+
+def _list(value: object) -> list[Figures]:
+    assert isinstance(value, list)
+    return value
+
+
+def _int(value: object) -> int:
+    return int(str(value)) if value is not None else 0

@@ -1,0 +1,105 @@
+"""Opening the warehouse file, in turn with the other programs that use it."""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from ingest.errors import IngestError
+from ingest.landing import CATALOG, attach, ensure_raw
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 60.0
+_RETRY_S = 0.25
+_LOG_EVERY_S = 5.0
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+
+
+class WarehouseBusyError(IngestError):
+    """Another program holds the warehouse file, and did so for as long as we waited."""
+
+
+@contextmanager
+def open_warehouse(
+    path: Path, *, read_only: bool = False, wait_s: float = WAIT_S, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection whose current catalog is the warehouse; make the file and its folder if need be.
+
+    Waits its turn for `wait_s` seconds. Raises WarehouseBusyError, naming the holder, when that is over,
+    and IngestError where the file is not a warehouse or cannot be written.
+    """
+    if not read_only:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise IngestError(f"The folder {path.parent} cannot be made ({error.strerror}).") from None
+    with closing(duckdb.connect(":memory:")) as connection:
+        _attach_in_turn(connection, path, read_only, wait_s, sleep)
+        if not read_only:
+            path.chmod(0o600)
+            ensure_raw(connection, datetime.now(UTC))
+        yield connection
+
+
+@contextmanager
+def scratch_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection to an empty warehouse in memory."""
+    with closing(duckdb.connect(":memory:")) as connection:
+        connection.execute(f"attach ':memory:' as {CATALOG}")
+        connection.execute(f"use {CATALOG}")
+        ensure_raw(connection, datetime.now(UTC))
+        yield connection
+
+
+def _attach_in_turn(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    read_only: bool,
+    wait_s: float,
+    sleep: Callable[[float], None],
+) -> None:
+    started = time.monotonic()
+    logged = -_LOG_EVERY_S
+    while True:
+        try:
+            attach(connection, path, read_only=read_only)
+            return
+        except duckdb.Error as error:
+            if "Could not set lock" not in str(error):
+                raise IngestError(_explain(path, error)) from None
+            waited = time.monotonic() - started
+            if waited >= wait_s:
+                raise WarehouseBusyError(
+                    f"The warehouse {path} is in use by {_holder(error)}. "
+                    "Try again when it has finished, or end it."
+                ) from None
+            if waited - logged >= _LOG_EVERY_S:
+                logged = waited
+                log.warning("waiting for the warehouse: in use by %s", _holder(error))
+            sleep(_RETRY_S)
+
+
+def _holder(error: duckdb.Error) -> str:
+    found = _HOLDER.search(str(error))
+    if found is None:
+        return "another program"
+    return f"{Path(found['program']).name} (process {found['pid']})"
+
+
+def _explain(path: Path, error: duckdb.Error) -> str:
+    if not path.exists():
+        return f"There is no warehouse at {path} yet. Load one first: `opencode-ingest load`."
+    if not os.access(path, os.R_OK | os.W_OK):
+        return f"The warehouse {path} cannot be opened: you have no right to read and write it."
+    first = str(error).splitlines()[0]
+    return (
+        f"The file {path} is no warehouse that this DuckDB ({duckdb.__version__}) can open ({first}). "
+        "Move it away and load again: everything but what OpenCode has deleted since is read anew."
+    )

@@ -1,0 +1,37 @@
+"""Figures and names as a person reads them."""
+
+import re
+from datetime import datetime
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: object) -> str:
+    """Return text without control characters and terminal escapes, each shown as U+FFFD."""
+    return _CONTROL.sub("\ufffd", str(text))
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun: `1 session`, `1,234 sessions`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def size(n_bytes: int) -> str:
+    """Return bytes in the unit that fits: `512 bytes`, `4.2 MB`."""
+    amount = float(n_bytes)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("unreachable")
+
+
+def when(time: datetime | None) -> str:
+    """Return a UTC time to the minute, or `never`."""
+    return "never" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+def table(rows: list[tuple[str, str]], indent: int = 2) -> list[str]:
+    """Return lines of label and value, the values in one column."""
+    width = max((len(label) for label, _ in rows), default=0)
+    return [f"{' ' * indent}{label:<{width}}  {value}" for label, value in rows]

@@ -1,0 +1,71 @@
+with
+
+projects as (
+
+    select *
+    from {{ ref('int_projects_deduplicated') }}
+
+),
+
+-- OpenCode changed how it makes project ids: rows of one machine and worktree are one project. A row
+-- whose worktree is unknown stands for itself.
+ranked_by_worktree as (
+
+    select
+        *,
+        row_number() over (
+            partition by machine, coalesce(worktree, '?' || project_id)
+            order by created_at asc nulls last, project_id asc
+        ) as age_rank,
+        first_value(project_id) over (
+            partition by machine, coalesce(worktree, '?' || project_id)
+            order by created_at asc nulls last, project_id asc
+        ) as earliest_project_id
+    from projects
+
+),
+
+-- Two machines share the id of a cloned repository, and `global`: the first keeps it, the others take their
+-- machine's name.
+owners as (
+
+    select
+        machine,
+        project_id as opencode_project_id,
+        row_number() over (
+            partition by project_id
+            order by created_at asc nulls last, machine asc
+        ) as machine_rank
+    from ranked_by_worktree
+    where age_rank = 1
+
+),
+
+unified as (
+
+    select
+        case
+            when owners.machine_rank = 1 then ranked_by_worktree.earliest_project_id
+            else ranked_by_worktree.earliest_project_id || '@' || ranked_by_worktree.machine
+        end as project_id,
+        ranked_by_worktree.machine,
+        ranked_by_worktree.project_id as opencode_project_id,
+        ranked_by_worktree.worktree,
+        ranked_by_worktree.vcs,
+        ranked_by_worktree.name,
+        ranked_by_worktree.is_inferred,
+        ranked_by_worktree.age_rank = 1 as is_earliest,
+        ranked_by_worktree.created_at,
+        ranked_by_worktree.updated_at,
+        ranked_by_worktree.source_id,
+        ranked_by_worktree.load_batch_id,
+        ranked_by_worktree.deleted_at
+    from ranked_by_worktree
+    inner join owners
+        on
+            ranked_by_worktree.machine = owners.machine
+            and ranked_by_worktree.earliest_project_id = owners.opencode_project_id
+
+)
+
+select * from unified

@@ -1,0 +1,106 @@
+with
+
+sessions as (
+
+    select *
+    from {{ ref('int_sessions_deduplicated') }}
+
+),
+
+trees as (
+
+    select
+        session_id,
+        root_session_id,
+        depth
+    from {{ ref('int_session_trees_walked') }}
+
+),
+
+summaries as (
+
+    select *
+    from {{ ref('int_sessions_summarized') }}
+
+),
+
+project_aliases as (
+
+    select
+        machine,
+        opencode_project_id,
+        project_id
+    from {{ ref('project_aliases') }}
+
+),
+
+projects as (
+
+    select
+        project_id,
+        worktree
+    from {{ ref('projects') }}
+
+),
+
+described as (
+
+    select
+        -- ids
+        sessions.session_id,
+        project_aliases.project_id,
+        sessions.parent_session_id,
+        -- a session in a ring of parents, which OpenCode cannot make, stands for itself
+        coalesce(trees.root_session_id, sessions.session_id) as root_session_id,
+
+        -- strings
+        sessions.machine,
+        sessions.title,
+        sessions.slug,
+        sessions.directory,
+        coalesce(summaries.root_path, projects.worktree) as root_path,
+        sessions.version,
+        coalesce(sessions.agent, summaries.last_agent) as agent,
+        coalesce(
+            sessions.provider_id || '/' || sessions.model_name, summaries.last_model_id
+        ) as model_id,
+
+        -- numbers
+        coalesce(trees.depth, 0) as depth,
+        sessions.additions,
+        sessions.deletions,
+        sessions.files_changed,
+        {{ ms_between('summaries.started_at', 'summaries.ended_at') }} as duration_ms,
+
+        -- booleans
+        sessions.parent_session_id is null as is_root,
+        coalesce(summaries.has_copied_messages, false)
+        or coalesce({{ regex_match('sessions.title', ' [(]fork #[0-9]+[)]$') }}, false) as is_fork,
+        sessions.is_inferred,
+
+        -- timestamps
+        coalesce(sessions.created_at, summaries.started_at) as created_at,
+        sessions.updated_at,
+        sessions.archived_at,
+        summaries.ended_at,
+
+        -- lineage
+        sessions.source_id,
+        sessions.load_batch_id,
+        sessions.deleted_at
+    from sessions
+    left join trees
+        on sessions.session_id = trees.session_id
+    left join summaries
+        on sessions.session_id = summaries.session_id
+    -- one row per machine and OpenCode's id
+    left join project_aliases
+        on
+            sessions.machine = project_aliases.machine
+            and sessions.opencode_project_id = project_aliases.opencode_project_id
+    left join projects
+        on project_aliases.project_id = projects.project_id
+
+)
+
+select * from described

@@ -1,0 +1,44 @@
+with
+
+raw_session_diffs as (
+
+    select
+        source_id,
+        document_id,
+        payload,
+        origin,
+        origin_modified_at,
+        size_bytes,
+        first_loaded_at,
+        loaded_at,
+        load_batch_id,
+        deleted_at
+    from {{ source('opencode', 'session_diffs') }}
+
+),
+
+-- One document is the whole list of a session; its items are taken apart where they are used.
+extracted as (
+
+    select
+        -- ids
+        document_id as session_id,
+
+        -- the list, as JSON, and its length
+        payload as diffs_json,
+        {{ json_array_length('payload') }} as n_files,
+
+        -- lineage
+        source_id,
+        origin,
+        origin_modified_at,
+        size_bytes,
+        first_loaded_at,
+        loaded_at,
+        load_batch_id,
+        deleted_at
+    from raw_session_diffs
+
+)
+
+select * from extracted
