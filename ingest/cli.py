@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="the DuckDB file (default: $OPENCODE_WAREHOUSE, else warehouse/opencode.duckdb)",
     )
-    common.add_argument("--machine", metavar="NAME", help="name of this machine (default: $OPENCODE_MACHINE, else host)")
+    common.add_argument(
+        "--machine", metavar="NAME", help="name of this machine (default: $OPENCODE_MACHINE, else host)"
+    )
     common.add_argument("--json", action="store_true", help="print the result as JSON")
 
     parser = argparse.ArgumentParser(
@@ -72,10 +74,16 @@ def _parser() -> argparse.ArgumentParser:
     init = commands.add_parser("init", parents=[common], help="make an empty warehouse where there is none")
     init.set_defaults(run=_init)
 
-    load_ = commands.add_parser("load", parents=[common], help="land what is new, changed or gone since the last load")
-    load_.add_argument("--fallback", metavar="PATH", help="a sample store, used where no store is named and none found")
+    load_ = commands.add_parser(
+        "load", parents=[common], help="land what is new, changed or gone since the last load"
+    )
+    load_.add_argument(
+        "--fallback", metavar="PATH", help="a sample store, used where no store is named and none found"
+    )
     load_.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
-    load_.add_argument("--rehash", action="store_true", help="read every document again, whatever its time says")
+    load_.add_argument(
+        "--rehash", action="store_true", help="read every document again, whatever its time says"
+    )
     load_.add_argument(
         "--accept-deletions",
         action="store_true",
@@ -83,10 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     load_.set_defaults(run=_load)
 
-    status_ = commands.add_parser("status", parents=[common], help="what the warehouse holds, and its last load")
+    status_ = commands.add_parser(
+        "status", parents=[common], help="what the warehouse holds, and its last load"
+    )
     status_.set_defaults(run=_status)
 
-    doctor_ = commands.add_parser("doctor", parents=[common], help="what of OpenCode is found where, and what is missing")
+    doctor_ = commands.add_parser(
+        "doctor", parents=[common], help="what of OpenCode is found where, and what is missing"
+    )
     doctor_.set_defaults(run=_doctor)
     return parser
 

@@ -1,16 +1,16 @@
 """Documents as they travel from a source to the warehouse, and the one parser that all sources share."""
 
 import hashlib
-import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import orjson
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 SourceKind: TypeAlias = Literal["json", "sqlite", "export"]
 Entity: TypeAlias = Literal[
     "projects", "sessions", "messages", "parts", "todos", "session_diffs", "session_messages"
@@ -32,7 +32,13 @@ MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
 
 HASH_HEX_DIGITS = 32
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""Every escape of a JSON text, a surrogate pair as one, so that what is left of them stands alone."""
+
 _CANONICAL = orjson.OPT_SORT_KEYS
 
 
@@ -73,16 +79,14 @@ class Known:
     def __len__(self) -> int:
         return len(self._landed)
 
-    def meet(self, document_id: str) -> tuple[bool, tuple[int, int] | None]:
-        """Note that the source has this id; return whether it is landed, and as of which version.
-
-        Raises UnreadableError where the reader has met the same id before in this source.
-        """
-        if document_id in self._met:
-            raise UnreadableError("duplicate_id", "the same id stands at another place of this store")
+    def meet(self, document_id: str) -> "Met":
+        """Note that the source has this id; return what is landed of it."""
+        n_met = len(self._met)
         self._met.add(document_id)
         is_known = document_id in self._landed or document_id in self._deleted
-        return is_known, self._landed.get(document_id)
+        if len(self._met) == n_met:
+            return Met(is_known, None, is_duplicate=True)
+        return Met(is_known, self._landed.get(document_id), is_duplicate=False)
 
     def meet_all(self) -> None:
         """Take every landed document for present: nothing is known of what is missing."""
@@ -91,6 +95,17 @@ class Known:
     def vanished(self) -> list[str]:
         """Return the landed ids that the reader did not meet."""
         return [document_id for document_id in self._landed if document_id not in self._met]
+
+
+class Met(NamedTuple):
+    """What is landed of an id that a reader meets: whether it is, as of which version (see Known).
+
+    A duplicate was met before in this source: the first place counts, this one is rejected.
+    """
+
+    is_known: bool
+    version: tuple[int, int] | None
+    is_duplicate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +183,16 @@ def parse(raw: bytes) -> tuple[JsonValue, int]:
     try:
         value: JsonValue = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        return _parse_leniently(raw, error)
-    return value, 0
+        if "surrogate" not in error.msg:
+            raise _unreadable(raw, error) from None
+    else:
+        return value, 0
+    mended, n_surrogates = _replace_lone_surrogates(raw)
+    try:
+        value = orjson.loads(mended)
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(mended, error) from None
+    return value, n_surrogates
 
 
 def canonical(value: JsonValue) -> tuple[bytes, str]:
@@ -191,58 +214,51 @@ def clock_microseconds(milliseconds: object) -> int | None:
     return milliseconds * 1000
 
 
-def _parse_leniently(raw: bytes, error: orjson.JSONDecodeError) -> tuple[JsonValue, int]:
-    """Say what is wrong with bytes that the strict parser refused, or read lone surrogates."""
+def _replace_lone_surrogates(raw: bytes) -> tuple[bytes, int]:
+    # JavaScript strings may hold half an emoji, which strict parsers refuse. U+FFFD is as long when
+    # it is escaped, so positions stay.
+    n_replaced = 0
+
+    def replace(escape: re.Match[bytes]) -> bytes:
+        nonlocal n_replaced
+        if escape["lone"] is None:
+            return escape[0]
+        n_replaced += 1
+        return rb"\ufffd"
+
+    return _ESCAPE.sub(replace, raw), n_replaced
+
+
+def _unreadable(raw: bytes, error: orjson.JSONDecodeError) -> UnreadableError:
+    """Say what is wrong with bytes that the parser refused."""
     if not raw.strip(b"\0 \t\r\n"):
-        raise UnreadableError("empty", f"{len(raw)} bytes, none of them text", 0) from None
+        return UnreadableError("empty", f"{len(raw)} bytes, none of them text", 0)
     try:
         text = raw.decode()
     except UnicodeDecodeError as not_text:
         if not_text.reason == "unexpected end of data":
-            raise UnreadableError("truncated", "ends inside a character", not_text.start) from None
-        raise UnreadableError("not_utf8", "a byte that UTF-8 does not know", not_text.start) from None
+            return UnreadableError("truncated", "ends inside a character", not_text.start)
+        return UnreadableError("not_utf8", "a byte that UTF-8 does not know", not_text.start)
     position = len(text[: error.pos].encode())
     if error.msg == "unexpected end of data":
-        raise UnreadableError("truncated", "ends before its last bracket", position) from None
+        return UnreadableError("truncated", "ends before its last bracket", position)
+    if raw.endswith(b"\0"):  # the length reached the disk before the bytes did
+        return UnreadableError("truncated", "ends in NUL bytes", len(raw.rstrip(b"\0")))
     if error.msg == "depth limit exceeded":
-        raise UnreadableError("too_deep", "deeper than it is read", position) from None
-    if "surrogate" in error.msg:
-        return _parse_with_surrogates(text, position)
-    raise UnreadableError("not_json", error.msg, position) from None
+        return UnreadableError("too_deep", "deeper than it is read", position)
+    return UnreadableError("not_json", error.msg, position)
 
 
-def _parse_with_surrogates(text: str, position: int) -> tuple[JsonValue, int]:
-    # JavaScript strings may hold half an emoji, which strict parsers refuse; the standard library reads it.
-    try:
-        value: JsonValue = json.loads(text, parse_constant=_refuse_constant, parse_int=_bounded_int)
-    except RecursionError:
-        raise UnreadableError("too_deep", "deeper than the parser goes", position) from None
-    except json.JSONDecodeError as error:
-        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-            raise UnreadableError("truncated", "ends before its last bracket", error.pos) from None
-        raise UnreadableError("not_json", error.msg, error.pos) from None
-    return _replace_surrogates(value)
+def check_size(n_bytes: int) -> None:
+    """Raise UnreadableError where a document is too large to be landed."""
+    if n_bytes > MAX_DOCUMENT_BYTES:
+        raise UnreadableError("too_large", f"{n_bytes:,} bytes")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise UnreadableError("not_json", f"{name} is no JSON number")
-
-
-def _bounded_int(digits: str) -> int | float:
-    number = int(digits)
-    return number if -(2**63) <= number < 2**64 else float(number)
-
-
-def _replace_surrogates(value: JsonValue) -> tuple[JsonValue, int]:
-    if isinstance(value, str):
-        return _LONE_SURROGATE.subn("\ufffd", value)
-    if isinstance(value, list):
-        items = [_replace_surrogates(item) for item in value]
-        return [item for item, _ in items], sum(n for _, n in items)
-    if isinstance(value, dict):
-        pairs = [(_replace_surrogates(key), _replace_surrogates(item)) for key, item in value.items()]
-        return {str(key): item for (key, _), (item, _) in pairs}, sum(k + n for (_, k), (_, n) in pairs)
-    return value, 0
+def file_microseconds(status: os.stat_result) -> int | None:
+    """Return when a file was last changed, in microseconds; None where no calendar has that time."""
+    has_time = clock_microseconds(status.st_mtime_ns // 1_000_000) is not None
+    return status.st_mtime_ns // 1000 if has_time else None
 
 
 def check_shape(entity: Entity, value: JsonValue) -> None:
@@ -279,7 +295,7 @@ def with_ids(value: JsonValue, ids: Iterable[tuple[str, str]]) -> JsonValue:
 
 def make_document(
     entity: Entity,
-    raw: bytes | Callable[[], JsonValue],
+    raw: bytes | Callable[[], tuple[JsonValue, int]],
     *,
     document_id: str,
     ids: Iterable[tuple[str, str]] = (),
@@ -288,22 +304,24 @@ def make_document(
     message_id: str | None = None,
     origin: str,
     modified_us: int | None,
-    size_bytes: int,
-    is_known: bool,
+    size_bytes: int | None,
+    met: Met,
 ) -> Document | Rejection:
     """Parse, check and canonicalize one record; a record that cannot be landed becomes a Rejection.
 
-    `raw` is the record's JSON, or a function that puts it together and may raise UnreadableError.
+    `raw` is the record's JSON, or a function that puts it together, as `parse` does.
 
     `ids` are the ids that its place gives it (field name, id), `fields` what its row says beside the
-    document. A part whose place does not name its session takes it from its own `sessionID`.
+    document. A part whose place does not name its session takes it from its own `sessionID`. Without
+    `size_bytes` the size is that of the payload.
     """
     try:
         if not document_id:
             raise UnreadableError("wrong_shape", "its id is missing")
-        if size_bytes > MAX_DOCUMENT_BYTES and not callable(raw):
-            raise UnreadableError("too_large", f"{size_bytes:,} bytes")
-        value, n_surrogates = (raw(), 0) if callable(raw) else parse(raw)
+        if met.is_duplicate:
+            raise UnreadableError("duplicate_id", "the same id stands at another place of this store")
+        check_size(0 if callable(raw) else len(raw))
+        value, n_surrogates = raw() if callable(raw) else parse(raw)
         if isinstance(value, dict):
             value.update(fields)
         check_shape(entity, value)
@@ -322,8 +340,8 @@ def make_document(
         payload_hash=payload_hash,
         origin=origin,
         modified_us=modified_us,
-        size_bytes=size_bytes,
-        is_known=is_known,
+        size_bytes=len(payload) if size_bytes is None else size_bytes,
+        is_known=met.is_known,
         n_surrogates=n_surrogates,
     )
 

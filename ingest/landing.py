@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ingest import __version__
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
+from ingest.errors import IngestError
 
 CATALOG = "opencode"
 """The stem of every warehouse file: views keep the catalog's name."""
@@ -47,9 +48,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         *(f"create table if not exists raw.{entity} ({_DOCUMENT_COLUMNS})" for entity in ENTITIES),
         """create table if not exists raw.sources (
-            source_id varchar not null, machine varchar not null, kind varchar not null, root varchar not null,
-            is_sample boolean not null, schema_version varchar, status varchar not null, message varchar,
-            first_loaded_at timestamp not null, last_loaded_at timestamp not null, last_load_batch_id bigint not null)""",
+            source_id varchar not null, machine varchar not null, kind varchar not null,
+            root varchar not null, is_sample boolean not null, schema_version varchar,
+            status varchar not null, message varchar, first_loaded_at timestamp not null,
+            last_loaded_at timestamp not null, last_load_batch_id bigint not null)""",
         """create table if not exists raw.load_batches (
             load_batch_id bigint not null, status varchar not null, loader_version varchar not null,
             started_at timestamp not null, ended_at timestamp, n_sources bigint, n_sources_failed bigint,
@@ -118,13 +120,30 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool
     connection.execute("set timezone = 'UTC'")
 
 
+def raw_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """Return the version of the raw schema of an attached warehouse, 0 where it has none."""
+    tables = "select count(*) from duckdb_tables() where database_name = ? and schema_name = 'raw'"
+    if not _one(connection, f"{tables} and table_name = 'schema_migrations'", [CATALOG]):
+        return 0
+    return _one(connection, "select coalesce(max(version), 0) from raw.schema_migrations")
+
+
 def ensure_raw(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    """Bring the raw schema of an attached warehouse to the newest version; does nothing where it is."""
+    """Bring the raw schema of an attached warehouse to the newest version; does nothing where it is.
+
+    Raises IngestError where a newer loader made it.
+    """
+    applied = raw_version(connection)
+    if applied > len(MIGRATIONS):
+        raise IngestError(
+            "The warehouse was made by a newer version of opencode-warehouse. Upgrade this one, or name "
+            "another warehouse."
+        )
     connection.execute("create schema if not exists raw")
     connection.execute(
-        "create table if not exists raw.schema_migrations (version bigint not null, applied_at timestamp not null)"
+        """create table if not exists raw.schema_migrations (
+            version bigint not null, applied_at timestamp not null)"""
     )
-    applied = _one(connection, "select coalesce(max(version), 0) from raw.schema_migrations")
     for version, statements in enumerate(MIGRATIONS, start=1):
         if version > applied:
             connection.execute("begin")
@@ -141,7 +160,9 @@ class Landing:
     because it compares what is landed with what the sources hold. With `dry_run` nothing is written.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, now: datetime, *, dry_run: bool = False) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, now: datetime, *, dry_run: bool = False
+    ) -> None:
         self._connection = connection
         self._now = _naive(now)
         self._dry_run = dry_run
@@ -166,9 +187,12 @@ class Landing:
 
     def begin_batch(self) -> int:
         """Open a batch and return its id; a batch that a killed load left open becomes `interrupted`."""
-        self.batch_id = _one(self._connection, "select coalesce(max(load_batch_id), 0) + 1 from raw.load_batches")
+        newest = _one(self._connection, "select coalesce(max(load_batch_id), 0) from raw.load_batches")
+        self.batch_id = newest + 1
         if not self._dry_run:
-            self._connection.execute("update raw.load_batches set status = 'interrupted' where status = 'running'")
+            self._connection.execute(
+                "update raw.load_batches set status = 'interrupted' where status = 'running'"
+            )
             self._connection.execute(
                 "insert into raw.load_batches (load_batch_id, status, loader_version, started_at)"
                 " values (?, 'running', ?, ?)",
@@ -210,7 +234,10 @@ class Landing:
         """Remove the documents of the bundled sample and return their number."""
         sample = "select source_id from raw.sources where is_sample"
         tables = (*ENTITIES, "rejected_documents")
-        n = sum(_one(self._connection, f"select count(*) from raw.{t} where source_id in ({sample})") for t in ENTITIES)
+        n = sum(
+            _one(self._connection, f"select count(*) from raw.{t} where source_id in ({sample})")
+            for t in ENTITIES
+        )
         if n and not self._dry_run:
             self._connection.execute("begin")
             for table in tables:
@@ -231,7 +258,8 @@ class Landing:
     def sources(self, machine: str) -> list[Source]:
         """Return the sources of a machine that were ever landed here."""
         rows = self._connection.execute(
-            "select machine, kind, root, is_sample from raw.sources where machine = ? order by source_id", [machine]
+            "select machine, kind, root, is_sample from raw.sources where machine = ? order by source_id",
+            [machine],
         ).fetchall()
         return [Source(row[0], row[1], Path(row[2]), row[3]) for row in rows]
 
@@ -242,7 +270,8 @@ class Landing:
         store's schema since (which may rewrite rows without a new time), or when it was read so shortly
         after its last change that the next change may bear the same time.
         """
-        migrated = self._schema_version(source) != schema_version
+        _, schema_before = self._recorded(source) or (None, None)
+        migrated = schema_before != schema_version
         known = {}
         for entity in ENTITIES:
             rows = self._connection.execute(
@@ -263,11 +292,16 @@ class Landing:
         return known
 
     def begin_source(self, source: Source) -> None:
-        """Name the source that the following documents come from."""
+        """Name the source that the following documents come from.
+
+        It is recorded at once: should the load be killed, its documents are not without a source.
+        """
         self._source = source
         self._counts = Counts()
         self._rejections = []
         self._chunks = {}
+        if not self._dry_run and self._recorded(source) is None:
+            self._record("incomplete", "The load was interrupted. Load again.", None, self._now)
 
     def count_unchanged(self, n: int) -> None:
         """Count documents that their reader found unchanged."""
@@ -289,10 +323,13 @@ class Landing:
             self._send(self._chunks.pop(document.entity))
 
     def end_source(
-        self, vanished: Mapping[Entity, Sequence[str]], schema_version: str | None, status: str, message: str | None
+        self,
+        vanished: Mapping[Entity, Sequence[str]],
+        schema_version: str | None,
+        status: str,
+        message: str | None,
     ) -> Counts:
         """Commit the rest of a source, its deletions and rejections; return its counts."""
-        assert self._source is not None
         for entity in list(self._chunks):
             self._send(self._chunks.pop(entity))
         while self._in_flight:
@@ -302,7 +339,8 @@ class Landing:
         if self._dry_run:
             return counts
         connection = self._connection
-        source_id = self._source.source_id
+        source = self._current
+        source_id = source.source_id
         connection.execute("begin")
         for entity, ids in vanished.items():
             if ids:
@@ -314,41 +352,51 @@ class Landing:
                 )
                 connection.unregister("vanished")
         counts.resolved = self._settle_rejections(source_id, is_complete=status == "ok")
-        before = connection.execute(
-            "delete from raw.sources where source_id = ? returning first_loaded_at, schema_version", [source_id]
-        ).fetchone()
+        first_loaded_at, before = self._recorded(source) or (self._now, None)
         if status != "ok":  # what was not read under the new schema is still to be read again
-            schema_version = before[1] if before else None
-        connection.execute(
+            schema_version = before
+        self._record(status, message, schema_version, first_loaded_at)
+        connection.execute("commit")
+        return counts
+
+    def _recorded(self, source: Source) -> tuple[datetime, str | None] | None:
+        """Return when a source was first loaded and its schema then, None where it never was."""
+        return self._connection.execute(
+            "select first_loaded_at, schema_version from raw.sources where source_id = ?", [source.source_id]
+        ).fetchone()
+
+    def _record(
+        self, status: str, message: str | None, schema_version: str | None, first_loaded_at: datetime
+    ) -> None:
+        source = self._current
+        self._connection.execute("delete from raw.sources where source_id = ?", [source.source_id])
+        self._connection.execute(
             "insert into raw.sources values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                source_id,
-                self._source.machine,
-                self._source.kind,
-                self._source.root.as_posix(),
-                self._source.is_sample,
+                source.source_id,
+                source.machine,
+                source.kind,
+                source.root.as_posix(),
+                source.is_sample,
                 schema_version,
                 status,
                 message,
-                before[0] if before else self._now,
+                first_loaded_at,
                 self._now,
                 self.batch_id,
             ],
         )
-        connection.execute("commit")
-        return counts
 
-    def _schema_version(self, source: Source) -> str | None:
-        found = self._connection.execute(
-            "select schema_version from raw.sources where source_id = ?", [source.source_id]
-        ).fetchone()
-        return str(found[0]) if found and found[0] is not None else None
+    @property
+    def _current(self) -> Source:
+        if self._source is None:
+            raise RuntimeError("begin_source() comes first")
+        return self._source
 
     def _send(self, chunk: _Chunk) -> None:
-        assert self._source is not None
         while len(self._in_flight) >= CHUNKS_IN_FLIGHT:
             self._collect()
-        self._in_flight.append(self._writer.submit(self._commit, chunk, self._source.source_id))
+        self._in_flight.append(self._writer.submit(self._commit, chunk, self._current.source_id))
 
     def _collect(self) -> None:
         written, unchanged = self._in_flight.popleft().result()
@@ -376,7 +424,8 @@ class Landing:
         if touched:
             cursor.register("chunk", _arrow(touched, {}, self._now))
             cursor.execute(
-                f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us), size_bytes = chunk.size_bytes
+                f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us),
+                    size_bytes = chunk.size_bytes
                 from chunk where {table}.document_id = chunk.document_id and {table}.source_id = ?""",
                 [source_id],
             )
@@ -388,8 +437,9 @@ class Landing:
                     [source_id],
                 )
             cursor.execute(
-                f"""insert into {table} select ?, document_id, session_id, message_id, payload, payload_hash, origin,
-                    make_timestamp(modified_us), size_bytes, first_loaded_at, ?, ?, null from chunk""",
+                f"""insert into {table} select ?, document_id, session_id, message_id, payload, payload_hash,
+                    origin, make_timestamp(modified_us), size_bytes, first_loaded_at, ?, ?, null
+                from chunk""",
                 [source_id, self._now, self.batch_id],
             )
         cursor.execute("commit")
@@ -483,8 +533,7 @@ def _rejections_arrow(rejections: Sequence[Rejection]) -> pa.Table:
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> int:
     row = connection.execute(query, list(parameters)).fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(row[0]) if row else 0
 
 
 def _naive(time: datetime) -> datetime:

@@ -137,7 +137,9 @@ def load(
             )
             if not settings.is_sample and (n_forgotten := land.forget_sample()):
                 result.notes.append(f"The sample's {n_forgotten:,} documents made room for your own history.")
-            report = _Report(land, StatusFile(settings.warehouse) if not options.dry_run else None, progress, clock)
+            report = _Report(
+                land, StatusFile(settings.warehouse) if not options.dry_run else None, progress, clock
+            )
             for source in sources:
                 result.add(_load_source(source, land, options, report, result.rejections))
             for source in _missing(settings, sources, land):
@@ -153,7 +155,11 @@ class _Report:
     """Tells how far a load is: to the caller, to the status file, and in raw.sync_state."""
 
     def __init__(
-        self, land: Landing, status: StatusFile | None, progress: Progress | None, clock: Callable[[], datetime]
+        self,
+        land: Landing,
+        status: StatusFile | None,
+        progress: Progress | None,
+        clock: Callable[[], datetime],
     ) -> None:
         self._land = land
         self._status = status
@@ -216,9 +222,13 @@ def _resolve(settings: Settings, land: Landing) -> tuple[Settings, list[Source],
         sources = find_sources(sample.stores, sample.machine, is_sample=True)
         if sources:
             return sample, sources, []
-    kept = " What was loaded before stays as it is: a store that is gone deletes nothing." if has_history else ""
+    kept = (
+        " What was loaded before stays as it is: a store that is gone deletes nothing." if has_history else ""
+    )
     raise IngestError(
-        " ".join(problems) + kept + " Name your store with OPENCODE_STORE or --store; `opencode-ingest doctor` "
+        " ".join(problems)
+        + kept
+        + " Name your store with OPENCODE_STORE or --store; `opencode-ingest doctor` "
         "says where it looked."
     )
 
@@ -254,11 +264,15 @@ def _load_source(
     return SourceResult(source, status, message, land.end_source(vanished, schema_version, status, message))
 
 
-def _refusal(source: Source, known: Mapping[Entity, Known], vanished: Mapping[Entity, Sequence[str]]) -> str | None:
+def _refusal(
+    source: Source, known: Mapping[Entity, Known], vanished: Mapping[Entity, Sequence[str]]
+) -> str | None:
     """Say why so many documents cannot be believed to be deleted, None where they can."""
     n_landed = sum(len(known[entity]) for entity in HISTORY)
     n_vanished = sum(len(vanished[entity]) for entity in HISTORY)
-    if n_vanished == 0 or (n_vanished < n_landed and (n_vanished < MASS_DELETION or 2 * n_vanished <= n_landed)):
+    if n_vanished == 0 or (
+        n_vanished < n_landed and (n_vanished < MASS_DELETION or 2 * n_vanished <= n_landed)
+    ):
         return None
     return (
         f"{source.root} no longer holds {n_vanished:,} of the {n_landed:,} sessions, messages and parts that were "
@@ -285,7 +299,9 @@ def _load_missing(source: Source, land: Landing, options: Options) -> SourceResu
     if options.accept_deletions:
         known = land.known(source, None, rehash=False)
         vanished = {entity: known[entity].vanished() for entity in ENTITIES}
-        message = f"{source.root} ({source.kind}) is no longer there; what was loaded from it is marked as deleted."
+        message = (
+            f"{source.root} ({source.kind}) is no longer there; what was loaded from it is marked as deleted."
+        )
     return SourceResult(source, "missing", message, land.end_source(vanished, None, "missing", message))
 
 
@@ -303,16 +319,22 @@ def describe(result: LoadResult) -> str:
         lines.append(f"  {one.source.kind:<6} {words.printable(one.source.root)}: {figures}")
     verb = "would be written" if result.is_dry_run else "written"
     nothing = counts.written == counts.deleted == 0
-    summary = "Nothing changed since the last load, nothing was written." if nothing else (
-        f"{words.count(counts.written, 'document')} {verb}, {counts.deleted:,} marked as deleted."
+    summary = (
+        "Nothing changed since the last load, nothing was written."
+        if nothing
+        else (f"{words.count(counts.written, 'document')} {verb}, {counts.deleted:,} marked as deleted.")
     )
-    lines.append(f"{summary} {counts.unchanged:,} unchanged, {counts.rejected:,} rejected, {counts.resolved:,} mended.")
+    lines.append(
+        f"{summary} {counts.unchanged:,} unchanged, {counts.rejected:,} rejected, {counts.resolved:,} mended."
+    )
     for path, rejection in result.rejections[:MAX_LISTED_REJECTIONS]:
         place = "" if rejection.position is None else f" at byte {rejection.position:,}"
         name = words.printable(path) + (f" ({rejection.document_id})" if path.suffix == ".db" else "")
         lines.append(f"  rejected: {name}: {rejection.reason}{place}: {rejection.detail}")
     if len(result.rejections) > MAX_LISTED_REJECTIONS:
-        lines.append(f"  and {len(result.rejections) - MAX_LISTED_REJECTIONS:,} more: see raw.rejected_documents")
+        lines.append(
+            f"  and {len(result.rejections) - MAX_LISTED_REJECTIONS:,} more: see raw.rejected_documents"
+        )
     lines.extend(f"Note: {words.printable(note)}" for note in result.notes)
     lines.extend(f"Problem: {words.printable(problem)}" for problem in result.problems)
     seconds = (result.ended_at - result.started_at).total_seconds()

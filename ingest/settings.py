@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.documents import Source
-from ingest.errors import IngestError
+from ingest.errors import IngestError, SourceError
 from ingest.sources import json_store
 
 DATABASES = "opencode*.db"
@@ -42,19 +42,41 @@ def from_environment(
     cannot be used.
     """
     given = list(stores) or [item for item in environ.get("OPENCODE_STORE", "").split(os.pathsep) if item]
-    path = Path(warehouse or environ.get("OPENCODE_WAREHOUSE") or WAREHOUSE).expanduser()
+    path = _path(warehouse or environ.get("OPENCODE_WAREHOUSE") or WAREHOUSE)
     if path.stem != "opencode" or path.suffix != ".duckdb":
         raise IngestError(
             f"The warehouse file must be called opencode.duckdb, not {path.name}: its views keep that name. "
             f"Use a folder of its own instead, such as {path.parent / path.stem / 'opencode.duckdb'}."
         )
+    roots = tuple(_path(item) for item in given) or (_path(data_root(environ)),)
+    for root in roots:
+        if path.is_relative_to(root):
+            raise IngestError(
+                f"The warehouse {path} would lie inside the store {root}, where nothing may be written. "
+                "Name another place with OPENCODE_WAREHOUSE or --warehouse."
+            )
     return Settings(
-        stores=tuple(Path(item).expanduser().absolute() for item in given) or (data_root(environ),),
-        warehouse=path.absolute(),
-        machine=machine or environ.get("OPENCODE_MACHINE") or socket.gethostname() or "unknown",
+        stores=tuple(dict.fromkeys(roots)),
+        warehouse=path,
+        machine=_text(machine or environ.get("OPENCODE_MACHINE") or socket.gethostname() or "unknown"),
         is_default_store=not given,
-        fallback=Path(fallback).absolute() if fallback else None,
+        fallback=_path(fallback) if fallback else None,
     )
+
+
+def _path(given: str | Path) -> Path:
+    """Return a path without `~`, `..` and symbolic links: the same store has the same name at every load."""
+    try:
+        return Path(_text(str(Path(given).expanduser().resolve())))
+    except (OSError, RuntimeError) as error:  # no such user, links that lead in a circle
+        raise IngestError(f"The path {given} leads nowhere ({error}). Check it.") from None
+
+
+def _text(given: str) -> str:
+    shown = os.fsencode(given).decode("utf-8", "replace")
+    if shown != given:
+        raise IngestError(f"The name {shown} is not UTF-8. Give it one that is.")
+    return given
 
 
 def data_root(environ: Mapping[str, str]) -> Path:
@@ -67,27 +89,46 @@ def data_root(environ: Mapping[str, str]) -> Path:
 def find_sources(stores: Iterable[Path], machine: str, *, is_sample: bool = False) -> list[Source]:
     """Return the sources that stores hold: JSON trees, databases, export files; each once.
 
-    A path that does not exist or holds nothing of OpenCode yields no source.
+    A path that does not exist or holds nothing of OpenCode yields no source. Raises SourceError where a
+    store cannot be looked into.
     """
     found: dict[str, Source] = {}
     for store in stores:
-        for source in _sources_of(store, machine, is_sample):
-            found.setdefault(source.source_id, source)
+        try:
+            for source in _sources_of(store, machine, is_sample):
+                found.setdefault(source.source_id, source)
+        except OSError as error:
+            raise SourceError(
+                f"{store} cannot be looked into ({error.strerror}). Give yourself the right to read it."
+            ) from None
     return list(found.values())
+
+
+def is_of_store(source: Source, store: Path) -> bool:
+    """Whether `find_sources` would look for a source in this store."""
+    return store in (source.root, source.root.parent, source.root / json_store.TREE)
 
 
 def _sources_of(store: Path, machine: str, is_sample: bool) -> list[Source]:
     if store.is_file():
-        with store.open("rb") as file:
-            is_database = file.read(16) == _SQLITE_MAGIC or store.suffix == ".db"
-        return [Source(machine, "sqlite" if is_database else "export", store, is_sample)]
-    if store.name == json_store.TREE and not (store / json_store.TREE).is_dir() and store.is_dir():
-        store = store.parent  # the tree itself was named instead of the root it lies in
-        return [Source(machine, "json", store, is_sample)]
-    sources = []
+        return [Source(machine, "sqlite" if _is_database(store) else "export", store, is_sample)]
+    if not store.is_dir():
+        return []
     if (store / json_store.TREE).is_dir():
-        sources.append(Source(machine, "json", store, is_sample))
-    if store.is_dir():
-        databases = sorted(path for path in store.glob(DATABASES) if path.is_file())
-        sources.extend(Source(machine, "sqlite", path, is_sample) for path in databases)
+        sources = [Source(machine, "json", store, is_sample)]
+    elif store.name == json_store.TREE:  # the tree itself was named instead of the root it lies in
+        return [Source(machine, "json", store.parent, is_sample)]
+    else:
+        sources = []
+    # A link is followed, because SQLite keeps the WAL beside the file itself.
+    databases = sorted(path.resolve() for path in store.iterdir() if path.match(DATABASES) and path.is_file())
+    sources.extend(Source(machine, "sqlite", _path(path), is_sample) for path in databases)
     return sources
+
+
+def _is_database(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(16) == _SQLITE_MAGIC or file.suffix == ".db"
+    except PermissionError:  # its reader says so
+        return file.suffix == ".db"

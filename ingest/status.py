@@ -29,10 +29,12 @@ def status(warehouse: Path) -> Figures:
                 "sources": _rows(connection, _SOURCES),
                 "documents": _row(connection, _DOCUMENTS),
                 "rejected": _rows(connection, _REJECTED),
-                "history": _row(connection, _HISTORY) if _is_built(connection) else None,
+                "history": _built(connection),
             }
     except WarehouseBusyError as busy:
-        return {"warehouse": str(warehouse), "busy": str(busy), "live": read_status(warehouse)}
+        live = read_status(warehouse)
+        is_load = live is not None and busy.pid is not None and live.get("pid") == busy.pid
+        return {"warehouse": str(warehouse), "busy": str(busy), "live": live if is_load else None}
 
 
 _LAST_LOAD = """
@@ -67,12 +69,12 @@ _HISTORY = """
 """
 
 
-def _is_built(connection: duckdb.DuckDBPyConnection) -> bool:
-    built = connection.execute(
-        "select count(*) from information_schema.tables where table_catalog = current_catalog()"
-        " and table_schema = 'main' and table_name in ('sessions', 'messages', 'parts')"
-    ).fetchone()
-    return built is not None and built[0] == 3
+def _built(connection: duckdb.DuckDBPyConnection) -> Figures | None:
+    """Return the figures of the built tables, None where they are not (or not all) built."""
+    try:
+        return _row(connection, _HISTORY)
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return None
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[Figures]:
@@ -90,19 +92,22 @@ def describe(figures: Figures) -> str:
     """Return the figures of `status` for a person, closing with what to look at next."""
     if figures["busy"] is not None:
         live = figures["live"]
-        doing = f" It is at {live.get('phase')}, {live.get('n_scanned'):,} documents." if isinstance(live, dict) else ""
-        return f"{figures['busy']}{doing}"
+        doing = ""
+        if isinstance(live, dict):
+            doing = f" It is at {live.get('phase')}, {_int(live.get('n_scanned')):,} documents."
+        return words.printable(f"{figures['busy']}{doing}")
     lines = ["Found"]
-    sources = _list(figures["sources"])
+    sources = rows(figures["sources"])
     for source in sources:
         state = "" if source["status"] == "ok" else f" [{source['status']}]"
         sample = " (the bundled sample)" if source["is_sample"] else ""
         lines.append(f"  {source['kind']:<6}  {words.printable(source['root'])}{sample}{state}")
     if not sources:
         lines.append("  nothing yet: run `opencode-ingest load`, or `opencode-ingest doctor` to see why")
-    documents = figures["documents"]
-    assert isinstance(documents, dict)
-    loaded = ", ".join(f"{n:,} {entity.replace('_', ' ')}" for entity, n in documents.items() if n) or "nothing"
+    (documents,) = rows([figures["documents"]])
+    loaded = (
+        ", ".join(f"{n:,} {entity.replace('_', ' ')}" for entity, n in documents.items() if n) or "nothing"
+    )
     lines += ["", "Loaded", f"  {loaded}"]
     batch = figures["last_load"]
     if isinstance(batch, dict):
@@ -110,11 +115,19 @@ def describe(figures: Figures) -> str:
             f"  load {batch['load_batch_id']} ({batch['status']}), {words.when(batch['started_at'])}: "
             f"{batch['n_written'] or 0:,} written, {batch['n_unchanged'] or 0:,} unchanged, {batch['n_deleted'] or 0:,} deleted"
         )
-    lines += ["", "Rejected", *_rejects(_list(figures["rejected"]))]
+    lines += ["", "Rejected", *_rejects(rows(figures["rejected"]))]
     lines += ["", "History", *_history(figures["history"])]
-    lines += ["", "Warehouse", f"  {figures['warehouse']} ({words.size(_int(figures['size_bytes']))})"]
-    lines += ["", "Next", *_next(str(figures["warehouse"]), figures["history"])]
-    lines += [f"Problem: {words.printable(source['message'])}" for source in sources if source["status"] not in ("ok", "missing")]
+    lines += [
+        "",
+        "Warehouse",
+        f"  {words.printable(figures['warehouse'])} ({words.size(_int(figures['size_bytes']))})",
+    ]
+    lines += ["", "Next", *_next(words.printable(figures["warehouse"]), figures["history"])]
+    lines += [
+        f"Problem: {words.printable(source['message'])}"
+        for source in sources
+        if source["status"] not in ("ok", "missing")
+    ]
     return "\n".join(lines)
 
 
@@ -158,9 +171,9 @@ def _next(warehouse: str, history: object) -> list[str]:
     ]
 
 
-def _list(value: object) -> list[Figures]:
-    assert isinstance(value, list)
-    return value
+def rows(value: object) -> list[Figures]:
+    """Return a list that is among the figures of `status`."""
+    return list(value) if isinstance(value, list) else []
 
 
 def _int(value: object) -> int:

@@ -32,7 +32,7 @@ def read_status(warehouse: Path) -> dict[str, object] | None:
     """Return the status of the load that last wrote it, None where there is none to be read."""
     try:
         value = orjson.loads(status_path(warehouse).read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
+    except (OSError, orjson.JSONDecodeError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -52,5 +52,6 @@ class StatusFile:
             self._written_at = time.monotonic()
             self._state["updated_at"] = datetime.now(UTC).isoformat()
             temporary = self._path.with_suffix(".tmp")
+            temporary.touch(0o600)
             temporary.write_bytes(orjson.dumps(self._state))
             temporary.replace(self._path)

@@ -5,36 +5,52 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from ingest import words
 from ingest.errors import IngestError
-from ingest.landing import CATALOG, attach, ensure_raw
+from ingest.landing import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version
 
 log = logging.getLogger(__name__)
 
 WAIT_S = 60.0
 _RETRY_S = 0.25
 _LOG_EVERY_S = 5.0
+_LOAD_FIRST = "Load first: `opencode-ingest load`."
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 
 class WarehouseBusyError(IngestError):
     """Another program holds the warehouse file, and did so for as long as we waited."""
 
+    def __init__(self, message: str, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class NothingLoadedError(IngestError):
+    """There is no warehouse yet, or nothing of this loader in it."""
+
 
 @contextmanager
 def open_warehouse(
-    path: Path, *, read_only: bool = False, wait_s: float = WAIT_S, sleep: Callable[[float], None] = time.sleep
+    path: Path,
+    *,
+    read_only: bool = False,
+    wait_s: float = WAIT_S,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection whose current catalog is the warehouse; make the file and its folder if need be.
 
     Waits its turn for `wait_s` seconds. Raises WarehouseBusyError, naming the holder, when that is over,
     and IngestError where the file is not a warehouse or cannot be written.
     """
+    if read_only and not path.exists():
+        raise NothingLoadedError(f"There is no warehouse at {path} yet. {_LOAD_FIRST}")
     if not read_only:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,8 +59,11 @@ def open_warehouse(
     with closing(duckdb.connect(":memory:")) as connection:
         _attach_in_turn(connection, path, read_only, wait_s, sleep)
         if not read_only:
-            path.chmod(0o600)
+            with suppress(PermissionError):  # it is another user's, who shares it
+                path.chmod(0o600)
             ensure_raw(connection, datetime.now(UTC))
+        elif raw_version(connection) < len(MIGRATIONS):
+            raise NothingLoadedError(f"Nothing was loaded into {path} by this version yet. {_LOAD_FIRST}")
         yield connection
 
 
@@ -73,30 +92,31 @@ def _attach_in_turn(
             return
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
-                raise IngestError(_explain(path, error)) from None
+                raise IngestError(_explain(path, error, read_only=read_only)) from None
             waited = time.monotonic() - started
             if waited >= wait_s:
+                name, pid = _holder(error)
                 raise WarehouseBusyError(
-                    f"The warehouse {path} is in use by {_holder(error)}. "
-                    "Try again when it has finished, or end it."
+                    f"The warehouse {path} is in use by {name}. Try again when it has finished, or end it.",
+                    pid,
                 ) from None
             if waited - logged >= _LOG_EVERY_S:
                 logged = waited
-                log.warning("waiting for the warehouse: in use by %s", _holder(error))
+                log.warning("waiting for the warehouse: in use by %s", _holder(error)[0])
             sleep(_RETRY_S)
 
 
-def _holder(error: duckdb.Error) -> str:
+def _holder(error: duckdb.Error) -> tuple[str, int | None]:
     found = _HOLDER.search(str(error))
     if found is None:
-        return "another program"
-    return f"{Path(found['program']).name} (process {found['pid']})"
+        return "another program", None
+    return words.printable(f"{Path(found['program']).name} (process {found['pid']})"), int(found["pid"])
 
 
-def _explain(path: Path, error: duckdb.Error) -> str:
+def _explain(path: Path, error: duckdb.Error, *, read_only: bool) -> str:
     if not path.exists():
-        return f"There is no warehouse at {path} yet. Load one first: `opencode-ingest load`."
-    if not os.access(path, os.R_OK | os.W_OK):
+        return f"The warehouse {path} cannot be made: you have no right to write to its folder."
+    if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK):
         return f"The warehouse {path} cannot be opened: you have no right to read and write it."
     first = str(error).splitlines()[0]
     return (

@@ -11,6 +11,7 @@ from ingest.documents import (
     Seen,
     Source,
     UnreadableError,
+    file_microseconds,
     make_document,
     parse,
     reject,
@@ -28,46 +29,48 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
         raw = source.root.read_bytes()
     except OSError as error:
         raise SourceError(f"{source.root} cannot be read ({error.strerror}). Check the path.") from None
-    modified_us = status.st_mtime_ns // 1000
+    modified_us = file_microseconds(status)
     try:
-        session, messages = _unpack(raw)
+        session, messages, n_surrogates = _unpack(raw)
     except UnreadableError as error:
         for landed in known.values():  # a broken file says nothing about what has vanished
             landed.meet_all()
         yield reject("exports", None, source.root.name, error, status.st_size, modified_us)
         return
+    session_id = _id_of(session)
 
-    def document(entity: Entity, value: JsonValue, place: dict[str, str]) -> Document | Rejection:
+    def document(
+        entity: Entity, value: JsonValue, place: dict[str, str], n_surrogates: int = 0
+    ) -> Document | Rejection:
         document_id = _id_of(value)
-        try:
-            is_known, _ = known[entity].meet(document_id)
-        except UnreadableError as error:
-            return reject(entity, document_id, source.root.name, error, status.st_size, modified_us)
         return make_document(
             entity,
-            lambda: value,
+            lambda: (value, n_surrogates),
             document_id=document_id,
             ids=place.items(),
-            session_id=_id_of(session),
+            session_id=session_id,
             message_id=place.get("messageID"),
             origin=source.root.name,
             modified_us=modified_us,
-            size_bytes=status.st_size,
-            is_known=is_known,
+            size_bytes=None,
+            met=known[entity].meet(document_id),
         )
 
-    session_id = _id_of(session)
-    yield document("sessions", session, {})
+    yield document("sessions", session, {}, n_surrogates)  # those of the whole file
     for message in messages:
         info = message.get("info")
         yield document("messages", info, {"sessionID": session_id})
         parts = message.get("parts")
-        for part in parts if isinstance(parts, list) else []:
+        if not isinstance(parts, list):
+            no_parts = UnreadableError("wrong_shape", "`parts` of a message is an array")
+            yield reject("messages", _id_of(info), source.root.name, no_parts, None, modified_us)
+            continue
+        for part in parts:
             yield document("parts", part, {"sessionID": session_id, "messageID": _id_of(info)})
 
 
-def _unpack(raw: bytes) -> tuple[JsonValue, list[dict[str, JsonValue]]]:
-    value, _ = parse(raw)
+def _unpack(raw: bytes) -> tuple[JsonValue, list[dict[str, JsonValue]], int]:
+    value, n_surrogates = parse(raw)
     if not isinstance(value, dict) or not isinstance(value.get("info"), dict):
         raise UnreadableError("wrong_shape", "an export is an object with `info` and `messages`")
     messages = value.get("messages")
@@ -75,7 +78,7 @@ def _unpack(raw: bytes) -> tuple[JsonValue, list[dict[str, JsonValue]]]:
         raise UnreadableError("wrong_shape", "`messages` of an export is an array of objects")
     if not _id_of(value["info"]):
         raise UnreadableError("wrong_shape", "`info.id` of an export is missing")
-    return value["info"], [message for message in messages if isinstance(message, dict)]
+    return value["info"], [message for message in messages if isinstance(message, dict)], n_surrogates
 
 
 def _id_of(value: JsonValue) -> str:

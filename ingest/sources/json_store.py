@@ -2,11 +2,24 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.documents import Document, Entity, Known, Rejection, Seen, Source, UnreadableError, make_document, reject
+from ingest.documents import (
+    Document,
+    Entity,
+    Known,
+    Rejection,
+    Seen,
+    Source,
+    UnreadableError,
+    check_size,
+    file_microseconds,
+    make_document,
+    reject,
+)
 from ingest.errors import SourceError
 
 TREE = "storage"
@@ -48,26 +61,39 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
         if not folder.is_nested:
             yield from _read_folder(tree, base, folder, known[folder.entity], problems)
             continue
-        # OpenCode moves a session from global/ to its project's folder: where a crash left both, the
-        # moved one is met first and counts.
-        for child in sorted(_list(base, problems), key=lambda child: child.name == "global"):
-            if child.is_dir() and not _leaves(tree, child):
-                yield from _read_folder(tree, base / child.name, folder, known[folder.entity], problems)
+        for child in child_folders(tree, folder.name, problems):
+            yield from _read_folder(tree, child, folder, known[folder.entity], problems)
     if problems:
         raise SourceError(
-            f"{len(problems)} folder(s) below {tree} cannot be listed, the first is {problems[0]}. "
+            f"{len(problems)} folder(s) below {tree} cannot be read, the first is {problems[0]}. "
             "Give yourself the right to read them and load again."
         )
 
 
-def _list(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
+def child_folders(tree: Path, name: str, problems: list[str]) -> Iterator[Path]:
+    """Yield the folders in a folder of the tree; what cannot be read becomes a problem.
+
+    OpenCode moves a session from global/ to its project's folder: where a crash left both, the moved one
+    is met first and counts.
+    """
+    for child in sorted(list_folder(tree / name, problems), key=lambda child: child.name == "global"):
+        try:
+            if child.is_dir():
+                _check_place(tree, child)
+                yield tree / name / child.name
+        except OSError as error:
+            problems.append(f"{_text(child.path)} ({error.strerror})")
+
+
+def list_folder(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder, in order of name; one that cannot be listed becomes a problem."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except FileNotFoundError:  # OpenCode makes folders when it needs them and deletes them with sessions
         return []
     except OSError as error:
-        problems.append(f"{folder} ({error.strerror})")
+        problems.append(f"{_text(str(folder))} ({error.strerror})")
         return []
 
 
@@ -77,20 +103,22 @@ def _read_folder(
     parent = _text(path.name)
     origin = _text(path.relative_to(tree.parent).as_posix())
     n_unchanged = 0
-    for entry in _list(path, problems):
+    for entry in list_folder(path, problems):
         if not entry.name.endswith(".json"):
             continue
         document_id = _text(entry.name.removesuffix(".json"))
         where = f"{origin}/{document_id}.json"
+        met = known.meet(document_id)
         try:
-            is_known, landed = known.meet(document_id)
+            _check_place(tree, entry)
             status = entry.stat()
-            modified_us = status.st_mtime_ns // 1000
-            if landed == (modified_us, status.st_size):
+            modified_us = file_microseconds(status)
+            if met.version == (modified_us, status.st_size):
                 n_unchanged += 1
                 continue
-            if _leaves(tree, entry):
-                raise PermissionError(errno.EPERM, "a symbolic link that leaves the store")
+            check_size(status.st_size)
+            if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting for ever
+                raise UnreadableError("unreadable", "is no regular file")
             with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path for each of 200,000 costs a second
                 raw = file.read()
         except FileNotFoundError:  # deleted since it was listed: the next load sees that it is gone
@@ -112,7 +140,7 @@ def _read_folder(
             origin=where,
             modified_us=modified_us,
             size_bytes=len(raw),
-            is_known=is_known,
+            met=met,
         )
     if n_unchanged:
         yield Seen(folder.entity, n_unchanged)
@@ -131,8 +159,10 @@ def _session_id(entity: Entity, document_id: str, parent: str) -> str | None:
     return None if entity in ("projects", "parts") else document_id
 
 
-def _leaves(tree: Path, entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(tree.resolve())
+def _check_place(tree: Path, entry: os.DirEntry[str]) -> None:
+    """Raise OSError where an entry is a symbolic link that leaves the store."""
+    if entry.is_symlink() and not Path(entry.path).resolve(strict=True).is_relative_to(tree.resolve()):
+        raise PermissionError(errno.EPERM, "a symbolic link that leaves the store")
 
 
 def _text(name: str) -> str:

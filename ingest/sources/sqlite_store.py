@@ -3,12 +3,14 @@
 The database is read where it lies, without a byte written beside it: see `_open`.
 """
 
+import errno
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -18,6 +20,7 @@ from ingest.documents import (
     Entity,
     JsonValue,
     Known,
+    Met,
     Rejection,
     Seen,
     Source,
@@ -28,13 +31,15 @@ from ingest.documents import (
 )
 from ingest.errors import SourceError
 
-Row = dict[str, object]
-"""A row as SQLite gives it: None, int, float, or bytes for text."""
+Row = dict[str, JsonValue]
+"""A row by column: what SQLite gives as bytes is text, or a JSON value (see JSON_COLUMNS)."""
+
 
 BUSY_TIMEOUT_S = 5.0
 COPY_ATTEMPTS = 3
 _WAL_HEADER = 2
 _SIDECARS = ("-wal", "-journal")
+IMMUTABLE = "immutable=1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,6 @@ class Table:
     """Field names of the document and the columns they come from."""
     fields: tuple[tuple[str, str], ...] = ()
     """Further columns that belong into the document (field, column)."""
-    is_optional: bool = False
 
 
 DOCUMENT_TABLES = (
@@ -57,43 +61,62 @@ DOCUMENT_TABLES = (
         "session_message",
         (("id", "id"), ("sessionID", "session_id")),
         (("type", "type"), ("seq", "seq")),
-        is_optional=True,
     ),
     Table("parts", "part", (("id", "id"), ("messageID", "message_id"), ("sessionID", "session_id"))),
 )
 
 SESSION_COLUMNS = frozenset(
-    "id project_id workspace_id parent_id slug directory path title version share_url summary_additions "
+    "id project_id workspace_id parent_id slug directory path title version share_url summary_additions "  # noqa: SIM905
     "summary_deletions summary_files summary_diffs metadata cost tokens_input tokens_output tokens_reasoning "
     "tokens_cache_read tokens_cache_write revert permission agent model time_created time_updated "
     "time_compacting time_archived".split()
 )
 PROJECT_COLUMNS = frozenset(
-    "id worktree vcs name icon_url icon_url_override icon_color time_created time_updated time_initialized "
+    "id worktree vcs name icon_url icon_url_override icon_color time_created time_updated time_initialized "  # noqa: SIM905
     "sandboxes commands".split()
 )
-TODO_COLUMNS = frozenset("session_id content status priority position time_created time_updated".split())
+TODO_COLUMNS = frozenset(
+    ("session_id", "content", "status", "priority", "position", "time_created", "time_updated")
+)
+JSON_COLUMNS = frozenset(
+    {"sandboxes", "commands", "model", "summary_diffs", "revert", "permission", "metadata"}
+)
 _OWN_OBJECTS = frozenset({"icon", "time", "tokens", "cache", "share", "summary"})
 """The objects that are made of columns here; what came as JSON is kept as it is."""
 _REQUIRED = {
     "project": {"id", "worktree"},
     "session": {"id", "project_id"},
     "todo": {"session_id", "content", "position"},
+    "message": {"id", "session_id", "time_updated", "data"},
+    "part": {"id", "message_id", "session_id", "time_updated", "data"},
+    "session_message": {"id", "session_id", "type", "seq", "time_updated", "data"},
 }
+"""What a table must have to be loaded. All but session_message, which came late, have to be there."""
+_OPTIONAL = "session_message"
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What a database holds. A table that is missing counts 0."""
+
+    counts: Mapping[str, int]
+    """Rows of session, message, part and session_message."""
+    versions: tuple[tuple[str, int], ...]
+    """OpenCode versions and how many sessions each created."""
+    unknown_columns: tuple[str, ...]
+    """Columns of project, session and todo (as `table.column`) that are not landed."""
+    schema_version: str | None
+    problems: tuple[str, ...]
+    """Tables that cannot be loaded, and why."""
 
 
 def schema_version(source: Source) -> str | None:
     """Return the name of the newest schema migration of a database, None where it keeps no such list.
 
-    Raises SourceError where the database cannot be opened.
+    Raises SourceError where the database cannot be read.
     """
     with _open(source.root) as connection:
-        tables = _columns_by_table(connection)
-        for table, column in (("migration", "id"), ("__drizzle_migrations", "name")):
-            if column in tables.get(table, ()):
-                newest = connection.execute(f"select max({column}) from {table}").fetchone()[0]  # noqa: S608
-                return None if newest is None else _text(newest)
-    return None
+        return _schema_version(connection, _columns_by_table(connection))
 
 
 def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
@@ -106,20 +129,20 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
     problems: list[str] = []
     with _open(source.root) as connection:
         tables = _columns_by_table(connection)
-        steps: list[tuple[str, Callable[[], Iterator[Document | Rejection | Seen]]]] = [
-            ("project", lambda: _read_rows(connection, tables, "projects", known["projects"])),
-            ("session", lambda: _read_rows(connection, tables, "sessions", known["sessions"])),
-            ("todo", lambda: _read_todos(connection, tables, known["todos"])),
-        ]
-        for table in DOCUMENT_TABLES:
-            if table.is_optional and table.name not in tables:
-                continue
-            steps.append(
-                (table.name, lambda table=table: _read_documents(connection, tables, table, known[table.entity]))  # type: ignore[misc]
+        if not tables:
+            raise SourceError(
+                f"{source.root}: is empty. OpenCode has not written to it yet, or its history is lost."
             )
-        for name, step in steps:
+        steps: dict[str, Iterator[Document | Rejection | Seen]] = {
+            "project": _read_rows(connection, tables, "projects", known["projects"]),
+            "session": _read_rows(connection, tables, "sessions", known["sessions"]),
+            "todo": _read_todos(connection, tables, known["todos"]),
+        }
+        for table in DOCUMENT_TABLES:
+            steps[table.name] = _read_documents(connection, tables, table, known[table.entity])
+        for name, documents in steps.items():
             try:
-                yield from step()
+                yield from documents
             except sqlite3.DatabaseError as error:
                 problems.append(f"table {name}: {explain(source.root, error)}")
             except SourceError as error:
@@ -128,32 +151,40 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
         raise SourceError(f"{source.root}: {'; '.join(problems)}")
 
 
-def census(source: Source) -> tuple[dict[str, int], tuple[tuple[str, int], ...]]:
-    """Return the rows of each table of a history, and the sessions created by each OpenCode version.
-
-    A table that is missing counts 0. Raises SourceError where the database cannot be opened.
-    """
-    names = ("session", "message", "part", "session_message")
+def census(source: Source) -> Census:
+    """Return what a database holds. Raises SourceError where it cannot be read."""
     with _open(source.root) as connection:
         tables = _columns_by_table(connection)
         counts = {
             name: connection.execute(f"select count(*) from {name}").fetchone()[0] if name in tables else 0  # noqa: S608
-            for name in names
+            for name in ("session", "message", "part", "session_message")
         }
-        if "version" not in tables.get("session", ()):
-            return counts, ()
-        rows = connection.execute("select version, count(*) from session group by version order by version")
-        return counts, tuple((_text(version), n) for version, n in rows)
+        versions = []
+        if "version" in tables.get("session", ()):
+            rows = connection.execute("select version, count(*) from session group by 1 order by 1")
+            versions = [(_text(version), n) for version, n in rows]
+        landed = {"project": PROJECT_COLUMNS, "session": SESSION_COLUMNS, "todo": TODO_COLUMNS}
+        unknown = sorted(
+            f"{table}.{column}"
+            for table, columns in landed.items()
+            for column in tables.get(table, set()) - columns
+        )
+        problems = [_lack(tables, table, columns) for table, columns in _REQUIRED.items()]
+        return Census(
+            counts,
+            tuple(versions),
+            tuple(unknown),
+            _schema_version(connection, tables),
+            tuple(problem for problem in problems if problem is not None),
+        )
 
 
-def unknown_columns(source: Source) -> list[str]:
-    """Return the columns of project, session and todo (as `table.column`) that are not landed."""
-    with _open(source.root) as connection:
-        tables = _columns_by_table(connection)
-    landed = {"project": PROJECT_COLUMNS, "session": SESSION_COLUMNS, "todo": TODO_COLUMNS}
-    return sorted(
-        f"{table}.{column}" for table, columns in landed.items() for column in tables.get(table, set()) - columns
-    )
+def _schema_version(connection: sqlite3.Connection, tables: Mapping[str, set[str]]) -> str | None:
+    for table, column in (("migration", "id"), ("__drizzle_migrations", "name")):
+        if column in tables.get(table, ()):
+            newest = connection.execute(f"select max({column}) from {table}").fetchone()[0]  # noqa: S608
+            return None if newest is None else _text(newest)
+    return None
 
 
 @contextmanager
@@ -162,27 +193,36 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
 
     * In WAL mode with a WAL: shared memory read-only, so that a running OpenCode is not disturbed.
     * In WAL mode without one, nobody has it open: `immutable`, as any other mode would create the files.
+      Should an OpenCode start meanwhile, what was read is not to be trusted.
     * A WAL without its -shm (a copy, a crash) or a hot journal needs writing: done on a copy of ours.
+
+    Raises SourceError where the database cannot be opened, is damaged or locked, or changed while read as
+    immutable.
     """
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(closing(_connect(path, stack)))
+            before = _state(path)
+            mode = _mode(path)
+            connection = stack.enter_context(closing(_connect(path, mode, stack)))
             connection.execute("begin")
             connection.execute("select count(*) from sqlite_master").fetchone()
+            yield connection
+            if mode == IMMUTABLE and _state(path) != before:
+                raise SourceError(f"{path}: was changed while it was read. Load again.")
         except (sqlite3.DatabaseError, OSError) as error:
             raise SourceError(f"{path}: {explain(path, error)}") from None
-        yield connection
 
 
-def _connect(path: Path, stack: ExitStack) -> sqlite3.Connection:
+def _mode(path: Path) -> str:
     with path.open("rb") as file:
         header = file.read(20)
-    if len(header) == 20 and header[18] == _WAL_HEADER:
-        wal = path.with_name(path.name + "-wal")
-        has_wal = wal.exists() and wal.stat().st_size > 0
-        mode = "mode=ro&readonly_shm=1" if has_wal else "immutable=1"
-    else:
-        mode = "mode=ro"
+    if len(header) < 20 or header[18] != _WAL_HEADER:
+        return "mode=ro"
+    wal = path.with_name(path.name + "-wal")
+    return "mode=ro&readonly_shm=1" if wal.exists() and wal.stat().st_size > 0 else IMMUTABLE
+
+
+def _connect(path: Path, mode: str, stack: ExitStack) -> sqlite3.Connection:
     connection = _connect_as(path, mode)
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
@@ -204,19 +244,25 @@ def _connect_as(path: Path, mode: str) -> sqlite3.Connection:
 
 def _copy(path: Path, folder: Path) -> Path:
     """Copy a database with its sidecars; raise OSError where it does not hold still long enough."""
-    files = [path, *(path.with_name(path.name + suffix) for suffix in _SIDECARS)]
-
-    def state() -> list[tuple[int, int] | None]:
-        return [(f.stat().st_mtime_ns, f.stat().st_size) if f.exists() else None for f in files]
-
     for _ in range(COPY_ATTEMPTS):
-        before = state()
-        for file in files:
+        before = _state(path)
+        for file in _files(path):
+            (folder / file.name).unlink(missing_ok=True)
             if file.exists():
                 shutil.copyfile(file, folder / file.name)
-        if state() == before:
+        if _state(path) == before:
             return folder / path.name
-    raise OSError("it changes while it is copied")
+    raise OSError(errno.EBUSY, "it changes while it is copied")
+
+
+def _files(path: Path) -> list[Path]:
+    return [path, *(path.with_name(path.name + suffix) for suffix in _SIDECARS)]
+
+
+def _state(path: Path) -> list[tuple[int, int] | None]:
+    """Return what tells whether a database was written to."""
+    statuses = [file.stat() if file.exists() else None for file in _files(path)]
+    return [(status.st_mtime_ns, status.st_size) if status else None for status in statuses]
 
 
 def explain(path: Path, error: Exception) -> str:
@@ -229,11 +275,14 @@ def explain(path: Path, error: Exception) -> str:
             f"is damaged ({error}). What can be read is loaded; to save more, run "
             f"`sqlite3 {path.name} .recover` on a copy."
         )
-    return f"cannot be read ({error}). Check that it exists and that you may read it."
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"cannot be read ({reason}). Check that it exists and that you may read it."
 
 
 def _columns_by_table(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    names = [_text(name) for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
+    names = [
+        _text(name) for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
+    ]
     return {
         name: {_text(row[1]) for row in connection.execute("select * from pragma_table_info(?)", (name,))}
         # table_info is a pragma of column names: no row of a table that is never read is touched
@@ -241,45 +290,58 @@ def _columns_by_table(connection: sqlite3.Connection) -> dict[str, set[str]]:
     }
 
 
-def _require(tables: Mapping[str, set[str]], table: str, columns: set[str]) -> None:
+def _lack(tables: Mapping[str, set[str]], table: str, columns: set[str]) -> str | None:
     missing = sorted(columns - tables.get(table, set()))
-    if missing:
-        what = "is missing" if table not in tables else f"lacks the column(s) {', '.join(missing)}"
-        raise SourceError(
-            f"table {table} {what}: this OpenCode writes a schema that this version of opencode-warehouse "
-            "does not know. The rest is loaded; upgrade opencode-warehouse"
-        )
+    if not missing or (table == _OPTIONAL and table not in tables):
+        return None
+    what = "is missing" if table not in tables else f"lacks the column(s) {', '.join(missing)}"
+    return (
+        f"table {table} {what}: this OpenCode writes a schema that this version of opencode-warehouse "
+        "does not know. The rest is loaded; upgrade opencode-warehouse"
+    )
+
+
+def _require(tables: Mapping[str, set[str]], table: str) -> None:
+    lack = _lack(tables, table, _REQUIRED[table])
+    if lack is not None:
+        raise SourceError(lack)
 
 
 def _read_documents(
     connection: sqlite3.Connection, tables: Mapping[str, set[str]], table: Table, known: Known
 ) -> Iterator[Document | Rejection | Seen]:
     columns = [column for _, column in (*table.ids, *table.fields)]
-    _require(tables, table.name, {*columns, "data", "time_updated"})
+    _require(tables, table.name)
+    if table.name not in tables:
+        return
     select = f"select {', '.join(columns)}, time_updated, data from {table.name}"  # noqa: S608 - constants
     if not known:
         for row in connection.execute(select):
-            document = _document(table, columns, row, is_known=False)
-            known.meet(document.document_id or "")
-            yield document
+            yield _document(table, columns, row, known.meet(_text(row[0])))
         return
     changed = []
     n_unchanged = 0
-    for row_id, updated in connection.execute(f"select id, time_updated from {table.name}"):  # noqa: S608
-        document_id = _text(row_id)
-        is_known, landed = known.meet(document_id)
-        if landed is not None and landed[0] == clock_microseconds(updated):
-            n_unchanged += 1
-        else:
-            changed.append((row_id, is_known))
+    damage = None
+    try:
+        for row_number, row_id, updated in connection.execute(
+            f"select rowid, id, time_updated from {table.name}"  # noqa: S608
+        ):
+            met = known.meet(_text(row_id))
+            if met.version is not None and met.version[0] == clock_microseconds(updated):
+                n_unchanged += 1
+            else:
+                changed.append((row_number, met))
+    except sqlite3.DatabaseError as error:  # what stands before the damage is still loaded
+        damage = error
     yield Seen(table.entity, n_unchanged)
-    for row_id, is_known in changed:
-        # compared as text and as it is stored, so that the primary key's index serves
-        for row in connection.execute(f"{select} where id = cast(? as text)", (row_id,)):
-            yield _document(table, columns, row, is_known=is_known)
+    for row_number, met in changed:
+        for row in connection.execute(f"{select} where rowid = ?", (row_number,)):
+            yield _document(table, columns, row, met)
+    if damage is not None:
+        raise damage
 
 
-def _document(table: Table, columns: list[str], row: tuple[object, ...], *, is_known: bool) -> Document | Rejection:
+def _document(table: Table, columns: list[str], row: tuple[object, ...], met: Met) -> Document | Rejection:
     values = dict(zip(columns, row, strict=False))
     updated, data = row[-2:]
     raw = data if isinstance(data, bytes) else b"" if data is None else str(data).encode()
@@ -295,7 +357,7 @@ def _document(table: Table, columns: list[str], row: tuple[object, ...], *, is_k
         origin=table.name,
         modified_us=clock_microseconds(updated),
         size_bytes=len(raw),
-        is_known=is_known,
+        met=met,
     )
 
 
@@ -305,25 +367,27 @@ def _read_rows(
     entity: Literal["projects", "sessions"],
     known: Known,
 ) -> Iterator[Document | Rejection | Seen]:
-    """Yield projects or sessions, whose fields are columns. They are few, so all are read and compared."""
+    """Yield projects or sessions, whose fields are columns. They are few, so all are read and compared.
+
+    They have to be: from 1.15 on, OpenCode renames and archives a session without a new time.
+    """
     table = entity.removesuffix("s")
-    _require(tables, table, _REQUIRED[table])
+    _require(tables, table)
     landed = PROJECT_COLUMNS if entity == "projects" else SESSION_COLUMNS
     columns = sorted(landed & tables[table])
     shape = _project if entity == "projects" else _session
     for row in connection.execute(f"select {', '.join(columns)} from {table}"):  # noqa: S608 - constants
-        values: Row = dict(zip(columns, row, strict=True))
+        values = dict(zip(columns, row, strict=True))
         document_id = _text(values["id"])
-        is_known, _ = known.meet(document_id)
         yield make_document(
             entity,
-            lambda values=values: _present(shape(values)),  # type: ignore[misc]
+            partial(_shaped, shape, values),
             document_id=document_id,
             session_id=document_id if entity == "sessions" else None,
             origin=table,
             modified_us=clock_microseconds(values.get("time_updated")),
             size_bytes=sum(len(value) for value in row if isinstance(value, bytes)),
-            is_known=is_known,
+            met=known.meet(document_id),
         )
 
 
@@ -331,97 +395,116 @@ def _read_todos(
     connection: sqlite3.Connection, tables: Mapping[str, set[str]], known: Known
 ) -> Iterator[Document | Rejection]:
     """Yield one document a session: the list as the JSON tree keeps it."""
-    _require(tables, "todo", _REQUIRED["todo"])
+    _require(tables, "todo")
     columns = sorted(TODO_COLUMNS & tables["todo"])
     select = f"select {', '.join(columns)} from todo order by session_id, position"  # noqa: S608 - constants
     rows = (dict(zip(columns, row, strict=True)) for row in connection.execute(select))
     for session_id, items in groupby(rows, key=lambda row: _text(row["session_id"])):
         todos = list(items)
-        is_known, _ = known.meet(session_id)
+        times = [clock_microseconds(row.get("time_updated")) for row in todos]
         yield make_document(
             "todos",
-            lambda todos=todos: [_present(_todo(row)) for row in todos],  # type: ignore[misc]
+            partial(_todo_list, todos),
             document_id=session_id,
             session_id=session_id,
             origin="todo",
-            modified_us=max((clock_microseconds(row.get("time_updated")) or 0 for row in todos), default=0),
+            modified_us=max((time for time in times if time is not None), default=None),
             size_bytes=sum(len(value) for row in todos for value in row.values() if isinstance(value, bytes)),
-            is_known=is_known,
+            met=known.meet(session_id),
         )
+
+
+def _shaped(
+    shape: Callable[[Row], dict[str, JsonValue]], values: Mapping[str, object]
+) -> tuple[JsonValue, int]:
+    """Return a row as the object that the JSON tree has for it, and the lone surrogates replaced in it."""
+    row: Row = {}
+    n_surrogates = 0
+    for column, value in values.items():
+        if column in JSON_COLUMNS and value is not None:
+            row[column], n = parse(value if isinstance(value, bytes) else str(value).encode())
+            n_surrogates += n
+        else:
+            row[column] = _scalar(value)
+    return _present(shape(row)), n_surrogates
+
+
+def _todo_list(rows: list[dict[str, object]]) -> tuple[JsonValue, int]:
+    return [_shaped(_todo, row)[0] for row in rows], 0
 
 
 def _project(row: Row) -> dict[str, JsonValue]:
     return {
-        "id": _scalar(row["id"]),
-        "worktree": _scalar(row["worktree"]),
-        "vcs": _scalar(row.get("vcs")),
-        "name": _scalar(row.get("name")),
+        "id": row["id"],
+        "worktree": row["worktree"],
+        "vcs": row.get("vcs"),
+        "name": row.get("name"),
         "icon": {
-            "url": _scalar(row.get("icon_url")),
-            "override": _scalar(row.get("icon_url_override")),
-            "color": _scalar(row.get("icon_color")),
+            "url": row.get("icon_url"),
+            "override": row.get("icon_url_override"),
+            "color": row.get("icon_color"),
         },
-        "sandboxes": _json(row.get("sandboxes")),
-        "commands": _json(row.get("commands")),
+        "sandboxes": row.get("sandboxes"),
+        "commands": row.get("commands"),
         "time": {
-            "created": _scalar(row.get("time_created")),
-            "updated": _scalar(row.get("time_updated")),
-            "initialized": _scalar(row.get("time_initialized")),
+            "created": row.get("time_created"),
+            "updated": row.get("time_updated"),
+            "initialized": row.get("time_initialized"),
         },
     }
 
 
 def _session(row: Row) -> dict[str, JsonValue]:
     tokens: JsonValue = {
-        "input": _scalar(row.get("tokens_input")),
-        "output": _scalar(row.get("tokens_output")),
-        "reasoning": _scalar(row.get("tokens_reasoning")),
+        "input": row.get("tokens_input"),
+        "output": row.get("tokens_output"),
+        "reasoning": row.get("tokens_reasoning"),
         "cache": {
-            "read": _scalar(row.get("tokens_cache_read")),
-            "write": _scalar(row.get("tokens_cache_write")),
+            "read": row.get("tokens_cache_read"),
+            "write": row.get("tokens_cache_write"),
         },
     }
     return {
-        "id": _scalar(row["id"]),
-        "slug": _scalar(row.get("slug")),
-        "version": _scalar(row.get("version")),
-        "projectID": _scalar(row["project_id"]),
-        "workspaceID": _scalar(row.get("workspace_id")),
-        "parentID": _scalar(row.get("parent_id")),
-        "directory": _scalar(row.get("directory")),
-        "path": _scalar(row.get("path")),
-        "title": _scalar(row.get("title")),
-        "agent": _scalar(row.get("agent")),
-        "model": _json(row.get("model")),
-        "cost": _scalar(row.get("cost")),
+        "id": row["id"],
+        "slug": row.get("slug"),
+        "version": row.get("version"),
+        "projectID": row["project_id"],
+        "workspaceID": row.get("workspace_id"),
+        "parentID": row.get("parent_id"),
+        "directory": row.get("directory"),
+        "path": row.get("path"),
+        "title": row.get("title"),
+        "agent": row.get("agent"),
+        "model": row.get("model"),
+        "cost": row.get("cost"),
         "tokens": tokens,
-        "share": {"url": _scalar(row.get("share_url"))},
+        "share": {"url": row.get("share_url")},
         "summary": {
-            "additions": _scalar(row.get("summary_additions")),
-            "deletions": _scalar(row.get("summary_deletions")),
-            "files": _scalar(row.get("summary_files")),
-            "diffs": _json(row.get("summary_diffs")),
+            "additions": row.get("summary_additions"),
+            "deletions": row.get("summary_deletions"),
+            "files": row.get("summary_files"),
+            "diffs": row.get("summary_diffs"),
         },
-        "revert": _json(row.get("revert")),
-        "permission": _json(row.get("permission")),
-        "metadata": _json(row.get("metadata")),
+        "revert": row.get("revert"),
+        "permission": row.get("permission"),
+        "metadata": row.get("metadata"),
         "time": {
-            "created": _scalar(row.get("time_created")),
-            "updated": _scalar(row.get("time_updated")),
-            "compacting": _scalar(row.get("time_compacting")),
-            "archived": _scalar(row.get("time_archived")),
+            "created": row.get("time_created"),
+            "updated": row.get("time_updated"),
+            "compacting": row.get("time_compacting"),
+            "archived": row.get("time_archived"),
         },
     }
 
 
 def _todo(row: Row) -> dict[str, JsonValue]:
     return {
-        "content": _scalar(row["content"]),
-        "status": _scalar(row.get("status")),
-        "priority": _scalar(row.get("priority")),
+        "content": row["content"],
+        "status": row.get("status"),
+        "priority": row.get("priority"),
         "time": {
-            "created": _scalar(row.get("time_created")),
-            "updated": _scalar(row.get("time_updated")),
+            "created": row.get("time_created"),
+            "updated": row.get("time_updated"),
         },
     }
 
@@ -436,10 +519,6 @@ def _present(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return kept
 
 
-def _json(value: object) -> JsonValue:
-    return None if value is None else parse(value if isinstance(value, bytes) else str(value).encode())[0]
-
-
 def _scalar(value: object) -> JsonValue:
     if isinstance(value, bytes):
         try:
@@ -450,4 +529,6 @@ def _scalar(value: object) -> JsonValue:
 
 
 def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)

@@ -29,19 +29,27 @@ sessions as (
 
 ),
 
--- `global` is a project on every machine, so a project is known by machine and id.
+-- `global` is a project on every machine, and two clones of one repository share an id on one machine: a
+-- project is known by machine, id and worktree.
 ranked as (
 
     select
         projects.*,
         sources.machine,
         row_number() over (
+            partition by sources.machine, projects.project_id, projects.worktree
+            order by
+                {{ store_preference('sources.kind') }} asc,
+                projects.origin_modified_at desc nulls last,
+                projects.source_id asc
+        ) as store_rank,
+        row_number() over (
             partition by sources.machine, projects.project_id
             order by
                 {{ store_preference('sources.kind') }} asc,
                 projects.origin_modified_at desc nulls last,
                 projects.source_id asc
-        ) as store_rank
+        ) = 1 as is_newest_of_id
     from projects
     inner join sources
         on projects.source_id = sources.source_id
@@ -74,6 +82,7 @@ unioned as (
         worktree,
         vcs,
         name,
+        is_newest_of_id,
         false as is_inferred,
         created_at,
         updated_at,
@@ -91,6 +100,7 @@ unioned as (
         cast(null as {{ dbt.type_string() }}) as worktree,
         cast(null as {{ dbt.type_string() }}) as vcs,
         cast(null as {{ dbt.type_string() }}) as name,
+        true as is_newest_of_id,
         true as is_inferred,
         named_by_sessions.created_at,
         cast(null as timestamp) as updated_at,
@@ -98,10 +108,12 @@ unioned as (
         named_by_sessions.load_batch_id,
         cast(null as timestamp) as deleted_at
     from named_by_sessions
+    -- at most one row of an id is its newest
     left join ranked
         on
             named_by_sessions.machine = ranked.machine
             and named_by_sessions.project_id = ranked.project_id
+            and ranked.is_newest_of_id
     where ranked.project_id is null
 
 )

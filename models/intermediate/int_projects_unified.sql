@@ -25,17 +25,18 @@ ranked_by_worktree as (
 
 ),
 
--- Two machines share the id of a cloned repository, and `global`: the first keeps it, the others take their
--- machine's name.
+-- Clones share the id of their repository, and machines share `global`: the first keeps the id, the others get
+-- their place added.
 owners as (
 
     select
         machine,
+        worktree,
         project_id as opencode_project_id,
         row_number() over (
             partition by project_id
-            order by created_at asc nulls last, machine asc
-        ) as machine_rank
+            order by created_at asc nulls last, machine asc, worktree asc nulls last
+        ) as clone_rank
     from ranked_by_worktree
     where age_rank = 1
 
@@ -45,8 +46,14 @@ unified as (
 
     select
         case
-            when owners.machine_rank = 1 then ranked_by_worktree.earliest_project_id
-            else ranked_by_worktree.earliest_project_id || '@' || ranked_by_worktree.machine
+            when owners.clone_rank = 1 then ranked_by_worktree.earliest_project_id
+            else concat_ws(
+                '',
+                ranked_by_worktree.earliest_project_id,
+                '@',
+                ranked_by_worktree.machine,
+                ':' || ranked_by_worktree.worktree
+            )
         end as project_id,
         ranked_by_worktree.machine,
         ranked_by_worktree.project_id as opencode_project_id,
@@ -54,6 +61,7 @@ unified as (
         ranked_by_worktree.vcs,
         ranked_by_worktree.name,
         ranked_by_worktree.is_inferred,
+        ranked_by_worktree.is_newest_of_id,
         ranked_by_worktree.age_rank = 1 as is_earliest,
         ranked_by_worktree.created_at,
         ranked_by_worktree.updated_at,
@@ -65,6 +73,7 @@ unified as (
         on
             ranked_by_worktree.machine = owners.machine
             and ranked_by_worktree.earliest_project_id = owners.opencode_project_id
+            and coalesce(ranked_by_worktree.worktree, '?') = coalesce(owners.worktree, '?')
 
 )
 

@@ -11,12 +11,16 @@ aliases as (
 
     select
         -- ids
-        machine || ':' || opencode_project_id as project_alias_id,
+        concat_ws(':', machine, opencode_project_id, worktree) as project_alias_id,
         project_id,
         opencode_project_id,
         machine,
 
+        -- strings
+        worktree,
+
         -- booleans
+        is_newest_of_id,
         is_inferred,
 
         -- timestamps

@@ -24,12 +24,24 @@ summaries as (
 
 ),
 
+project_documents as (
+
+    select
+        source_id,
+        project_id as opencode_project_id,
+        worktree
+    from {{ ref('stg_opencode__projects') }}
+
+),
+
 project_aliases as (
 
     select
         machine,
         opencode_project_id,
-        project_id
+        worktree,
+        project_id,
+        is_newest_of_id
     from {{ ref('project_aliases') }}
 
 ),
@@ -93,11 +105,20 @@ described as (
         on sessions.session_id = trees.session_id
     left join summaries
         on sessions.session_id = summaries.session_id
-    -- one row per machine and OpenCode's id
+    -- one row: what the session's own store says of its project
+    left join project_documents
+        on
+            sessions.source_id = project_documents.source_id
+            and sessions.opencode_project_id = project_documents.opencode_project_id
+    -- one row: that worktree's, or the newest of the id where the store does not tell (an export)
     left join project_aliases
         on
             sessions.machine = project_aliases.machine
             and sessions.opencode_project_id = project_aliases.opencode_project_id
+            and case
+                when project_documents.worktree is null then project_aliases.is_newest_of_id
+                else project_documents.worktree = project_aliases.worktree
+            end
     left join projects
         on project_aliases.project_id = projects.project_id
 
