@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import duckdb
 import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ingest import __version__, doctor, load, settings, status
+from ingest import __version__, doctor, load, settings, status, words
 from ingest.documents import Source
 from ingest.errors import IngestError
 from ingest.landing import Counts
@@ -36,7 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         code: int = arguments.run(arguments, configured)
     except IngestError as error:
-        print(f"opencode-ingest: {error}", file=sys.stderr)
+        print(f"opencode-ingest: {words.printable(error)}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except (duckdb.IOException, OSError) as error:  # a full disk, a failing one
+        reason = words.printable(str(error).splitlines()[0])
+        print(
+            f"opencode-ingest: the work could not be finished ({reason}). When that is mended, the next load "
+            "completes what is missing.",
+            file=sys.stderr,
+        )
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("opencode-ingest: interrupted; the next load completes what is missing.", file=sys.stderr)
@@ -51,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PATH",
-        help="an OpenCode data root, database or export file; may be repeated (default: $OPENCODE_STORE, else "
-        "OpenCode's own data root)",
+        help="an OpenCode data root, database or export file; may be repeated (default: $OPENCODE_STORE, "
+        "else OpenCode's own data root)",
     )
     common.add_argument(
         "--warehouse",
@@ -106,7 +115,11 @@ def _parser() -> argparse.ArgumentParser:
 def _init(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     with open_warehouse(configured.warehouse):
         pass
-    _print(arguments, {"warehouse": str(configured.warehouse)}, f"The warehouse is {configured.warehouse}.")
+    _print(
+        arguments,
+        {"warehouse": str(configured.warehouse)},
+        words.printable(f"The warehouse is {configured.warehouse}."),
+    )
     return EXIT_OK
 
 

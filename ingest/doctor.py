@@ -185,7 +185,8 @@ def _elsewhere(settings: Settings, environ: Mapping[str, str], found: list[Sourc
         findings.append(
             Finding(
                 "note",
-                f"OPENCODE_DB points OpenCode to {path}, which is not among the stores. Add it: --store {path}",
+                f"OPENCODE_DB points OpenCode to {path}, which is not among the stores. "
+                f"Add it: --store {path}",
             )
         )
     try:

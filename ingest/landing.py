@@ -205,8 +205,9 @@ class Landing:
         if self._dry_run:
             return
         self._connection.execute(
-            """update raw.load_batches set status = 'completed', ended_at = ?, n_sources = ?, n_sources_failed = ?,
-                n_scanned = ?, n_written = ?, n_unchanged = ?, n_deleted = ?, n_rejected = ?, n_resolved = ?,
+            """update raw.load_batches set status = 'completed', ended_at = ?,
+                n_sources = ?, n_sources_failed = ?, n_scanned = ?,
+                n_written = ?, n_unchanged = ?, n_deleted = ?, n_rejected = ?, n_resolved = ?,
                 n_surrogates_replaced = ? where load_batch_id = ?""",
             [
                 _naive(ended_at),
@@ -433,7 +434,8 @@ class Landing:
             cursor.register("chunk", _arrow(changed, landed, self._now))
             if any(document.document_id in landed for document in changed):
                 cursor.execute(
-                    f"delete from {table} where source_id = ? and document_id in (select document_id from chunk)",
+                    f"""delete from {table}
+                    where source_id = ? and document_id in (select document_id from chunk)""",
                     [source_id],
                 )
             cursor.execute(
@@ -448,12 +450,13 @@ class Landing:
     def _landed(
         self, table: str, source_id: str, ids: list[str]
     ) -> dict[str, tuple[str, datetime, bool, int | None]]:
-        """Return hash, first load, whether it is alive, and time of those of some documents that are landed."""
+        """Return hash, first load, whether it is alive, and time of those documents that are landed."""
         if not ids:
             return {}
         self._cursor.register("ids", pa.table({"document_id": pa.array(ids, pa.string())}))
         rows = self._cursor.execute(
-            f"""select document_id, payload_hash, first_loaded_at, deleted_at is null, epoch_us(origin_modified_at)
+            f"""select document_id, payload_hash, first_loaded_at, deleted_at is null,
+                epoch_us(origin_modified_at)
             from {table} where source_id = ? and document_id in (select document_id from ids)""",
             [source_id],
         ).fetchall()
@@ -463,19 +466,19 @@ class Landing:
         """Record what was rejected now and resolve what is landed or gone; return how many were resolved."""
         connection = self._connection
         connection.register("rejections", _rejections_arrow(self._rejections))
-        same = """r.source_id = ? and r.resolved_at is null and r.entity = n.entity and r.origin = n.origin
-            and r.document_id is not distinct from n.document_id"""
+        same = """r.source_id = ? and r.resolved_at is null and r.entity = n.entity
+            and r.origin = n.origin and r.document_id is not distinct from n.document_id"""
         connection.execute(
-            f"""update raw.rejected_documents as r set last_seen_at = ?, reason = n.reason, detail = n.detail,
-                position = n.position, size_bytes = n.size_bytes, origin_modified_at = make_timestamp(n.modified_us),
-                load_batch_id = ?
+            f"""update raw.rejected_documents as r set last_seen_at = ?, load_batch_id = ?,
+                reason = n.reason, detail = n.detail, position = n.position, size_bytes = n.size_bytes,
+                origin_modified_at = make_timestamp(n.modified_us)
             from rejections as n where {same}""",
             [self._now, self.batch_id, source_id],
         )
         connection.execute(
             f"""insert into raw.rejected_documents
-            select ?, entity, origin, document_id, reason, detail, position, size_bytes, make_timestamp(modified_us),
-                ?, ?, ?, null, null
+            select ?, entity, origin, document_id, reason, detail, position, size_bytes,
+                make_timestamp(modified_us), ?, ?, ?, null, null
             from rejections as n where not exists (from raw.rejected_documents as r where {same})""",
             [source_id, self._now, self._now, self.batch_id, source_id],
         )
@@ -483,15 +486,17 @@ class Landing:
         # After an incomplete read only what was landed in this very load is known to be mended.
         landed = " union all ".join(
             f"""select '{entity}' as entity, document_id from raw.{entity}
-            where source_id = $source and deleted_at is null and ($complete or load_batch_id = $batch)"""
+            where source_id = $source and deleted_at is null
+                and ($complete or load_batch_id = $batch)"""
             for entity in ENTITIES
         )
         resolved = connection.execute(
-            f"""update raw.rejected_documents as r set resolved_at = $now, resolution = case
-                when entity = 'exports' or (entity, document_id) in (select (entity, document_id) from ({landed}))
+            f"""with landed as ({landed})
+            update raw.rejected_documents as r set resolved_at = $now, resolution = case
+                when entity = 'exports' or (entity, document_id) in (select (entity, document_id) from landed)
                 then 'landed' else 'vanished' end
             where source_id = $source and resolved_at is null and load_batch_id < $batch
-                and ($complete or (entity, document_id) in (select (entity, document_id) from ({landed})))
+                and ($complete or (entity, document_id) in (select (entity, document_id) from landed))
             returning 1""",
             {"source": source_id, "now": self._now, "batch": self.batch_id, "complete": is_complete},
         ).fetchall()

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from ingest import words
 from ingest.documents import ENTITIES, Entity, Known, Rejection, Seen, Source
 from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing
-from ingest.settings import SAMPLE_MACHINE, Settings, find_sources
+from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store
 from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, StatusFile
-from ingest.warehouse import open_warehouse, scratch_warehouse
+from ingest.warehouse import NothingLoadedError, open_warehouse, scratch_warehouse
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class SourceResult:
     status: str
     message: str | None
     counts: Counts
+    is_problem: bool = True
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class LoadResult:
         self.sources.append(one)
         self.counts.add(one.counts)
         if one.message is not None:
-            (self.notes if one.status == "missing" else self.problems).append(one.message)
+            (self.problems if one.is_problem else self.notes).append(one.message)
 
     def as_json(self) -> dict[str, object]:
         """Return the result in JSON types."""
@@ -125,24 +126,23 @@ def load(
     with _warehouse(settings.warehouse, dry_run=options.dry_run) as connection:
         started_at = clock()
         with Landing(connection, started_at, dry_run=options.dry_run) as land:
-            settings, sources, problems = _resolve(settings, land)
+            found = _find(settings, land, options)
             result = LoadResult(
                 batch_id=land.begin_batch(),
                 warehouse=settings.warehouse,
                 is_dry_run=options.dry_run,
-                is_sample=settings.is_sample,
+                is_sample=found.is_sample,
                 started_at=started_at,
                 ended_at=started_at,
-                problems=problems,
+                problems=found.problems,
             )
-            if not settings.is_sample and (n_forgotten := land.forget_sample()):
+            if not found.is_sample and (n_forgotten := land.forget_sample()):
                 result.notes.append(f"The sample's {n_forgotten:,} documents made room for your own history.")
-            report = _Report(
-                land, StatusFile(settings.warehouse) if not options.dry_run else None, progress, clock
-            )
-            for source in sources:
+            status = None if options.dry_run else StatusFile(settings.warehouse)
+            report = _Report(land, status, progress, clock)
+            for source in found.sources:
                 result.add(_load_source(source, land, options, report, result.rejections))
-            for source in _missing(settings, sources, land):
+            for source in found.missing:
                 result.add(_load_missing(source, land, options))
             report.end()
             result.ended_at = clock()
@@ -191,45 +191,60 @@ class _Report:
 
 @contextmanager
 def _warehouse(path: Path, *, dry_run: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-    if not dry_run:
-        with open_warehouse(path) as connection:
-            yield connection
-    elif path.exists():
-        with open_warehouse(path, read_only=True) as connection:
-            yield connection
-    else:
-        with scratch_warehouse() as connection:
-            yield connection
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(open_warehouse(path, read_only=dry_run))
+        except NothingLoadedError:
+            connection = stack.enter_context(scratch_warehouse())  # a dry run into nothing
+        yield connection
 
 
-def _resolve(settings: Settings, land: Landing) -> tuple[Settings, list[Source], list[str]]:
-    """Return the settings in force, the sources found, and a problem for each store that holds none.
+@dataclass(slots=True)
+class _Found:
+    """What there is to load: sources, those that an earlier load found and this one did not, problems."""
 
-    Raises IngestError where there is no source at all and no sample to fall back on.
+    sources: list[Source]
+    missing: list[Source]
+    problems: list[str]
+    is_sample: bool = False
+
+
+def _find(settings: Settings, land: Landing, options: Options) -> _Found:
+    """Look into the stores; where no store is named and none is found, into the sample.
+
+    Raises IngestError where there is nothing to load.
     """
-    found = [(store, find_sources([store], settings.machine)) for store in settings.stores]
-    problems = [
-        f"Nothing of OpenCode is at {store}: a data root holds storage/ or opencode*.db, an export is a file. "
-        "Check the path and that it is mounted."
-        for store, sources in found
-        if not sources
-    ]
-    if any(sources for _, sources in found):
-        return settings, find_sources(settings.stores, settings.machine), problems
+    found = _Found([], [], [])
+    landed = land.sources(settings.machine)
+    for store in settings.stores:
+        try:
+            sources = find_sources([store], settings.machine)
+        except SourceError as error:
+            found.problems.append(str(error))
+            continue
+        missing = [one for one in landed if is_of_store(one, store) and one not in sources]
+        found.sources.extend(one for one in sources if one not in found.sources)
+        found.missing.extend(one for one in missing if one not in found.missing)
+        if not sources:
+            found.problems.append(
+                f"Nothing of OpenCode is at {store}: a data root holds storage/ or opencode*.db, an export "
+                "is a file. Check the path and that it is mounted."
+            )
+    # Of two stores, one may hold what the other lacks: a root and the database in it.
+    found.missing = [one for one in found.missing if one not in found.sources]
+    if found.sources or (found.missing and options.accept_deletions):
+        return found
     has_history = land.has_history()
     if settings.is_default_store and settings.fallback is not None and not has_history:
-        sample = replace(settings, stores=(settings.fallback,), machine=SAMPLE_MACHINE, is_sample=True)
-        sources = find_sources(sample.stores, sample.machine, is_sample=True)
-        if sources:
-            return sample, sources, []
+        sample = find_sources([settings.fallback], SAMPLE_MACHINE, is_sample=True)
+        if sample:
+            return _Found(sample, [], [], is_sample=True)
     kept = (
         " What was loaded before stays as it is: a store that is gone deletes nothing." if has_history else ""
     )
     raise IngestError(
-        " ".join(problems)
-        + kept
-        + " Name your store with OPENCODE_STORE or --store; `opencode-ingest doctor` "
-        "says where it looked."
+        f"{' '.join(found.problems)}{kept} Name your store with OPENCODE_STORE or --store; "
+        "`opencode-ingest doctor` says where it looked."
     )
 
 
@@ -275,34 +290,29 @@ def _refusal(
     ):
         return None
     return (
-        f"{source.root} no longer holds {n_vanished:,} of the {n_landed:,} sessions, messages and parts that were "
-        "loaded from it. That looks like a store that is not mounted or was replaced, so nothing was marked as "
-        "deleted. If they are really gone, load once with --accept-deletions."
+        f"{source.root} no longer holds {n_vanished:,} of the {n_landed:,} sessions, messages and parts that "
+        "were loaded from it. That looks like a store that is not mounted or was replaced, so nothing was "
+        "marked as deleted. If they are really gone, load once with --accept-deletions."
     )
 
 
-def _missing(settings: Settings, sources: Sequence[Source], land: Landing) -> list[Source]:
-    """Return the sources that an earlier load found in these stores and this one did not."""
-    found = {source.source_id for source in sources}
-    return [
-        source
-        for source in land.sources(settings.machine)
-        if source.source_id not in found
-        and any(source.root == store or source.root.is_relative_to(store) for store in settings.stores)
-    ]
-
-
 def _load_missing(source: Source, land: Landing, options: Options) -> SourceResult:
+    """Say that a source is no longer there; mark what was loaded from it as deleted, where that is meant."""
     land.begin_source(source)
-    vanished: dict[Entity, list[str]] = {}
-    message = f"{source.root} ({source.kind}) is no longer there; what was loaded from it stays."
-    if options.accept_deletions:
-        known = land.known(source, None, rehash=False)
-        vanished = {entity: known[entity].vanished() for entity in ENTITIES}
-        message = (
-            f"{source.root} ({source.kind}) is no longer there; what was loaded from it is marked as deleted."
+    known = land.known(source, None, rehash=False)
+    vanished = {entity: known[entity].vanished() for entity in ENTITIES}
+    n_landed = sum(len(ids) for ids in vanished.values())
+    gone = f"{source.root} ({source.kind}) is no longer there"
+    if n_landed == 0 or options.accept_deletions:
+        message = f"{gone}; what was loaded from it is marked as deleted."
+        return SourceResult(
+            source, "missing", message, land.end_source(vanished, None, "missing", message), is_problem=False
         )
-    return SourceResult(source, "missing", message, land.end_source(vanished, None, "missing", message))
+    message = (
+        f"{gone}; the {words.count(n_landed, 'document')} loaded from it stay as they are. If it is gone for "
+        "good, load once with --accept-deletions."
+    )
+    return SourceResult(source, "missing", message, land.end_source({}, None, "missing", message))
 
 
 MAX_LISTED_REJECTIONS = 10
@@ -317,20 +327,22 @@ def describe(result: LoadResult) -> str:
     for one in result.sources:
         figures = f"{words.count(one.counts.scanned, 'document')}, {one.counts.written:,} new or changed"
         lines.append(f"  {one.source.kind:<6} {words.printable(one.source.root)}: {figures}")
-    verb = "would be written" if result.is_dry_run else "written"
-    nothing = counts.written == counts.deleted == 0
+    would = "would be " if result.is_dry_run else ""
     summary = (
         "Nothing changed since the last load, nothing was written."
-        if nothing
-        else (f"{words.count(counts.written, 'document')} {verb}, {counts.deleted:,} marked as deleted.")
+        if counts.written == counts.deleted == 0
+        else f"{words.count(counts.written, 'document')} {would}written, "
+        f"{counts.deleted:,} {would}marked as deleted."
     )
     lines.append(
         f"{summary} {counts.unchanged:,} unchanged, {counts.rejected:,} rejected, {counts.resolved:,} mended."
     )
     for path, rejection in result.rejections[:MAX_LISTED_REJECTIONS]:
         place = "" if rejection.position is None else f" at byte {rejection.position:,}"
-        name = words.printable(path) + (f" ({rejection.document_id})" if path.suffix == ".db" else "")
-        lines.append(f"  rejected: {name}: {rejection.reason}{place}: {rejection.detail}")
+        one_of = "" if path.suffix == ".json" or not rejection.document_id else f" ({rejection.document_id})"
+        lines.append(
+            words.printable(f"  rejected: {path}{one_of}: {rejection.reason}{place}: {rejection.detail}")
+        )
     if len(result.rejections) > MAX_LISTED_REJECTIONS:
         lines.append(
             f"  and {len(result.rejections) - MAX_LISTED_REJECTIONS:,} more: see raw.rejected_documents"

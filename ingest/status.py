@@ -47,7 +47,11 @@ _SOURCES = """
 """
 _DOCUMENTS = "select " + ", ".join(f"(select count(*) from raw.{entity}) as {entity}" for entity in ENTITIES)
 _REJECTED = """
-    select reason, count(*) as n, min(first_seen_at) as first_seen_at, min(source_id || '/' || origin) as example
+    select
+        reason,
+        count(*) as n,
+        min(first_seen_at) as first_seen_at,
+        min(source_id || '/' || origin) as example
     from raw.rejected_documents where resolved_at is null group by reason order by n desc, reason
 """
 # Copies that forks made are left out, as in every total of the marts not named `_with_copies`.
@@ -104,16 +108,16 @@ def describe(figures: Figures) -> str:
         lines.append(f"  {source['kind']:<6}  {words.printable(source['root'])}{sample}{state}")
     if not sources:
         lines.append("  nothing yet: run `opencode-ingest load`, or `opencode-ingest doctor` to see why")
-    (documents,) = rows([figures["documents"]])
-    loaded = (
-        ", ".join(f"{n:,} {entity.replace('_', ' ')}" for entity, n in documents.items() if n) or "nothing"
-    )
-    lines += ["", "Loaded", f"  {loaded}"]
+    documents = figures["documents"]
+    counts = documents.items() if isinstance(documents, dict) else ()
+    loaded = ", ".join(f"{n:,} {entity.replace('_', ' ')}" for entity, n in counts if n)
+    lines += ["", "Loaded", f"  {loaded or 'nothing'}"]
     batch = figures["last_load"]
     if isinstance(batch, dict):
         lines.append(
             f"  load {batch['load_batch_id']} ({batch['status']}), {words.when(batch['started_at'])}: "
-            f"{batch['n_written'] or 0:,} written, {batch['n_unchanged'] or 0:,} unchanged, {batch['n_deleted'] or 0:,} deleted"
+            f"{batch['n_written'] or 0:,} written, {batch['n_unchanged'] or 0:,} unchanged, "
+            f"{batch['n_deleted'] or 0:,} deleted"
         )
     lines += ["", "Rejected", *_rejects(rows(figures["rejected"]))]
     lines += ["", "History", *_history(figures["history"])]
@@ -135,7 +139,8 @@ def _rejects(rejected: list[Figures]) -> list[str]:
     if not rejected:
         return ["  nothing: every document could be read"]
     return [
-        f"  {_int(row['n']):,} {row['reason']}: {REASONS[str(row['reason'])]}; such as {words.printable(row['example'])}"
+        f"  {_int(row['n']):,} {row['reason']}: {REASONS.get(str(row['reason']), 'cannot be read')}; "
+        f"such as {words.printable(row['example'])}"
         for row in rejected
     ] + ["  They are tried again at every load; `select * from raw.rejected_documents` lists them."]
 

@@ -45,8 +45,14 @@ owners as (
     from counted
     group by step_key
 
+),
+
+disowned as (
+
+    select *
+    from owners
+    where n_copies > 0 and n_owned != n_alike
+
 )
 
-select *
-from owners
-where n_copies > 0 and n_owned < n_alike
+select * from disowned

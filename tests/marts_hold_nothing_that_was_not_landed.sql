@@ -1,4 +1,5 @@
--- Every row of a mart goes back to a landed document, but for sessions that only others name (is_inferred).
+-- Every row of a mart goes back to a landed document, but for sessions that only others name
+-- (is_inferred).
 with
 
 landed as (

@@ -1,5 +1,5 @@
--- Where a provider or OpenCode recorded a total, the normalized tokens add up to it. It warns, as gateways
--- may count in ways of their own.
+-- Where a provider or OpenCode recorded a total, the normalized tokens add up to it. It warns, as
+-- gateways may count in ways of their own.
 {{ config(severity='warn') }}
 
 select

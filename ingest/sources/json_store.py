@@ -160,8 +160,11 @@ def _session_id(entity: Entity, document_id: str, parent: str) -> str | None:
 
 
 def _check_place(tree: Path, entry: os.DirEntry[str]) -> None:
-    """Raise OSError where an entry is a symbolic link that leaves the store."""
-    if entry.is_symlink() and not Path(entry.path).resolve(strict=True).is_relative_to(tree.resolve()):
+    """Raise OSError where an entry is a symbolic link that leaves the store, or leads nowhere."""
+    if not entry.is_symlink():
+        return
+    entry.stat()  # a circle of links: pathlib has an error of its own for it
+    if not Path(entry.path).resolve().is_relative_to(tree.resolve()):
         raise PermissionError(errno.EPERM, "a symbolic link that leaves the store")
 
 

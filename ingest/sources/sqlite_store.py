@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -40,6 +40,7 @@ COPY_ATTEMPTS = 3
 _WAL_HEADER = 2
 _SIDECARS = ("-wal", "-journal")
 IMMUTABLE = "immutable=1"
+_SAFE_INTEGER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Table:
     ids: tuple[tuple[str, str], ...]
     """Field names of the document and the columns they come from."""
     fields: tuple[tuple[str, str], ...] = ()
-    """Further columns that belong into the document (field, column)."""
+    """Further columns that belong into the document (field, column), where the table has them."""
 
 
 DOCUMENT_TABLES = (
@@ -89,7 +90,7 @@ _REQUIRED = {
     "todo": {"session_id", "content", "position"},
     "message": {"id", "session_id", "time_updated", "data"},
     "part": {"id", "message_id", "session_id", "time_updated", "data"},
-    "session_message": {"id", "session_id", "type", "seq", "time_updated", "data"},
+    "session_message": {"id", "session_id", "type", "time_updated", "data"},
 }
 """What a table must have to be loaded. All but session_message, which came late, have to be there."""
 _OPTIONAL = "session_message"
@@ -310,10 +311,12 @@ def _require(tables: Mapping[str, set[str]], table: str) -> None:
 def _read_documents(
     connection: sqlite3.Connection, tables: Mapping[str, set[str]], table: Table, known: Known
 ) -> Iterator[Document | Rejection | Seen]:
-    columns = [column for _, column in (*table.ids, *table.fields)]
     _require(tables, table.name)
     if table.name not in tables:
         return
+    present = tuple(field for field in table.fields if field[1] in tables[table.name])
+    table = replace(table, fields=present)
+    columns = [column for _, column in (*table.ids, *table.fields)]
     select = f"select {', '.join(columns)}, time_updated, data from {table.name}"  # noqa: S608 - constants
     if not known:
         for row in connection.execute(select):
@@ -525,6 +528,8 @@ def _scalar(value: object) -> JsonValue:
             return value.decode()
         except UnicodeDecodeError as error:
             raise UnreadableError("not_utf8", "a byte that UTF-8 does not know", error.start) from None
+    if isinstance(value, float) and value.is_integer() and abs(value) < _SAFE_INTEGER:
+        return int(value)  # JavaScript has one kind of number, and writes 0 where SQLite has 0.0
     return value if isinstance(value, int | float) else None
 
 

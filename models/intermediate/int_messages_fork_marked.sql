@@ -3,7 +3,7 @@ with
 messages as (
 
     select *
-    from {{ ref('int_messages_normalized') }}
+    from {{ ref('int_messages_timed') }}
 
 ),
 
@@ -18,8 +18,8 @@ parts as (
 
 ),
 
--- One row per message, so the join below multiplies nothing. Only what the user said tells two user messages
--- of one millisecond apart; the hash keeps the text out of the window.
+-- One row per message, so the join below multiplies nothing. Only what the user said tells two user
+-- messages of one millisecond apart; the hash keeps the text out of the window.
 said as (
 
     select
@@ -30,8 +30,9 @@ said as (
 
 ),
 
--- A fork copies messages under new ids and keeps everything else. It is younger than what it copies, whereas
--- no session is younger than its own messages; that tells a copy from two alike messages of two sessions.
+-- A fork copies messages under new ids and keeps everything else. It is younger than what it
+-- copies, whereas no session is younger than its own messages; that tells a copy from two alike
+-- messages of two sessions.
 keyed as (
 
     select
@@ -39,7 +40,7 @@ keyed as (
         messages.session_id,
         messages.session_created_at,
         messages.resolved_created_at,
-        messages.session_created_at > messages.resolved_created_at as is_older_than_session,
+        messages.is_older_than_session or messages.session_created_at is null as may_be_copy,
         concat_ws(
             '|',
             messages.role,
@@ -73,7 +74,8 @@ keyed as (
 
 ),
 
--- Two alike messages of one session are two messages: the nth of a session is a copy of the nth of another.
+-- Two alike messages of one session are two messages: the nth of a session is a copy of the nth of
+-- another.
 numbered as (
 
     select
@@ -86,31 +88,18 @@ numbered as (
 
 ),
 
--- The earliest session that still holds the message owns it, be it the original or a fork of a session that
--- was deleted before it was ever loaded.
-owned as (
+-- The earliest session that still holds the message owns it, be it the original or a fork of a
+-- session that was deleted before it was ever loaded.
+marked as (
 
     select
         message_id,
-        coalesce(is_older_than_session, true)
+        may_be_copy
         and row_number() over (
             partition by copy_key, nth_in_session
             order by session_created_at asc nulls last, session_id asc
         ) > 1 as is_fork_copy
     from numbered
-
-),
-
-marked as (
-
-    select
-        messages.*,
-        owned.is_fork_copy,
-        coalesce(messages.session_created_at > messages.resolved_created_at, false)
-            as is_older_than_session
-    from messages
-    inner join owned
-        on messages.message_id = owned.message_id
 
 )
 

@@ -2,54 +2,61 @@ with
 
 messages as (
 
-    select *
-    from {{ ref('int_messages_deduplicated') }}
-
-),
-
-sessions as (
-
     select
+        message_id,
         session_id,
-        version,
-        created_at
-    from {{ ref('int_sessions_deduplicated') }}
+        parent_message_id,
+        role,
+        agent,
+        mode,
+        provider_id,
+        model_name,
+        finish_reason,
+        error_name,
+        error_data,
+        root_path,
+        working_directory,
+        tokens_input_recorded,
+        tokens_output_recorded,
+        tokens_reasoning_recorded,
+        tokens_cache_read_recorded,
+        tokens_cache_write_recorded,
+        tokens_total_recorded,
+        cost_recorded_usd,
+        is_summary,
+        message_format,
+        completed_at,
+        source_id,
+        load_batch_id,
+        deleted_at,
+        earliest_version,
+        resolved_created_at
+    from {{ ref('int_messages_timed') }}
 
 ),
 
--- What tells how OpenCode counted the tokens of a row. A session's version is that of its creator, and later
--- versions add rows to it, so the row itself decides wherever it can.
+-- What tells how OpenCode counted the tokens of a row. A session's version is that of its creator,
+-- and later versions add rows to it, so the row itself decides wherever it can.
 clued as (
 
     select
-        messages.*,
-        sessions.created_at as session_created_at,
-        coalesce(
-            messages.created_at,
-            {{ id_clock_at(
-                'messages.message_id', 'coalesce(sessions.created_at, messages.origin_modified_at)'
-            ) }}
-        ) as resolved_created_at,
-        messages.tokens_input_recorded
-        + messages.tokens_output_recorded
-        + messages.tokens_cache_read_recorded
-        + messages.tokens_cache_write_recorded as tokens_without_reasoning,
-        lower(coalesce(messages.provider_id, '') || '/' || coalesce(messages.model_name, ''))
+        *,
+        tokens_input_recorded
+        + tokens_output_recorded
+        + tokens_cache_read_recorded
+        + tokens_cache_write_recorded as tokens_without_reasoning,
+        lower(coalesce(provider_id, '') || '/' || coalesce(model_name, ''))
             as provider_and_model,
         -- Only interfaces like Anthropic's bill cache writes.
         coalesce(
-            max(messages.tokens_cache_write_recorded) over (
-                partition by messages.provider_id, messages.model_name
-            ) > 0,
+            max(tokens_cache_write_recorded) over (partition by provider_id, model_name) > 0,
             false
         ) as is_model_with_cache_writes,
-        coalesce({{ version_at_least('sessions.version', '1.0.98') }}, false)
+        coalesce({{ version_at_least('earliest_version', '1.0.98') }}, false)
             as is_after_cached_input,
-        coalesce({{ version_at_least('sessions.version', '1.14.34') }}, false)
+        coalesce({{ version_at_least('earliest_version', '1.14.34') }}, false)
             as is_after_reasoning_in_output
     from messages
-    left join sessions
-        on messages.session_id = sessions.session_id
 
 ),
 
@@ -57,8 +64,8 @@ judged as (
 
     select
         *,
-        -- Up to 1.0.97 the input of OpenAI-style providers includes cached tokens. Those versions alone write
-        -- no `finish` beside tokens.
+        -- Up to 1.0.97 the input of OpenAI-style providers includes cached tokens. Those versions
+        -- alone write no `finish` beside tokens.
         message_format = 1
         and finish_reason is null
         and tokens_total_recorded is null
@@ -67,8 +74,8 @@ judged as (
         and provider_and_model not like '%claude%'
         and tokens_cache_read_recorded > 0
         and tokens_input_recorded >= tokens_cache_read_recorded as is_cached_in_input,
-        -- Up to 1.14.33 the output includes reasoning, but for Google, whose interface counts them apart. From
-        -- 1.1.58 on the total shows it.
+        -- Up to 1.14.33 the output includes reasoning, but for Google, whose interface counts them
+        -- apart. From 1.1.58 on the total shows it.
         case
             when message_format = 2 then false
             when tokens_output_recorded < tokens_reasoning_recorded then false
@@ -86,8 +93,11 @@ normalized as (
         *,
         case
             when is_cached_in_input then tokens_input_recorded - tokens_cache_read_recorded
-            -- Up to 1.14.41 cached tokens were also subtracted where the provider had left them out already.
-            when tokens_input_recorded < 0 and tokens_input_recorded + tokens_cache_read_recorded >= 0
+            -- Up to 1.14.41 cached tokens were also subtracted where the provider had left them out
+            -- already.
+            when
+                tokens_input_recorded < 0
+                and tokens_input_recorded + tokens_cache_read_recorded >= 0
                 then tokens_input_recorded + tokens_cache_read_recorded
             when tokens_input_recorded < 0
                 then

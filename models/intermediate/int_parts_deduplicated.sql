@@ -11,7 +11,20 @@ sources as (
 
 parts as (
 
-    select *
+    select
+        part_id,
+        message_id,
+        session_id,
+        part_type,
+        content,
+        part_cost_usd,
+        item_index,
+        message_format,
+        recorded_created_at,
+        source_id,
+        origin_modified_at,
+        load_batch_id,
+        deleted_at
     from {{ ref('int_parts_unioned') }}
 
 ),
@@ -36,16 +49,20 @@ ranked as (
 
 ),
 
--- The rank is joined back, so that the window carries ids and times only and not the text of a history.
+-- The window carries ids and times only, not the text of a whole history.
 deduplicated as (
 
-    select parts.*
+    select *
     from parts
-    inner join ranked
-        on
-            parts.part_id = ranked.part_id
-            and parts.source_id = ranked.source_id
-    where ranked.store_rank = 1
+    where
+        exists (
+            select 1
+            from ranked
+            where
+                ranked.part_id = parts.part_id
+                and ranked.source_id = parts.source_id
+                and ranked.store_rank = 1
+        )
 
 )
 

@@ -29,12 +29,20 @@ sessions as (
 
 ),
 
--- `global` is a project on every machine, and two clones of one repository share an id on one machine: a
--- project is known by machine, id and worktree.
+-- `global` is a project on every machine, and two clones of one repository share an id on one
+-- machine: a project is known by machine, id and worktree.
 ranked as (
 
     select
-        projects.*,
+        projects.project_id,
+        projects.worktree,
+        projects.vcs,
+        projects.name,
+        projects.created_at,
+        projects.updated_at,
+        projects.source_id,
+        projects.load_batch_id,
+        projects.deleted_at,
         sources.machine,
         row_number() over (
             partition by sources.machine, projects.project_id, projects.worktree

@@ -7,8 +7,8 @@ projects as (
 
 ),
 
--- OpenCode changed how it makes project ids: rows of one machine and worktree are one project. A row
--- whose worktree is unknown stands for itself.
+-- OpenCode changed how it makes project ids: rows of one machine and worktree are one project. A
+-- row whose worktree is unknown stands for itself.
 ranked_by_worktree as (
 
     select
@@ -25,8 +25,8 @@ ranked_by_worktree as (
 
 ),
 
--- Clones share the id of their repository, and machines share `global`: the first keeps the id, the others get
--- their place added.
+-- Clones share the id of their repository, and machines share `global`: the first keeps the id, the
+-- others get their place added.
 owners as (
 
     select
@@ -47,13 +47,9 @@ unified as (
     select
         case
             when owners.clone_rank = 1 then ranked_by_worktree.earliest_project_id
-            else concat_ws(
-                '',
-                ranked_by_worktree.earliest_project_id,
-                '@',
-                ranked_by_worktree.machine,
-                ':' || ranked_by_worktree.worktree
-            )
+            else
+                ranked_by_worktree.earliest_project_id || '@' || ranked_by_worktree.machine
+                || coalesce(':' || ranked_by_worktree.worktree, '')
         end as project_id,
         ranked_by_worktree.machine,
         ranked_by_worktree.project_id as opencode_project_id,

@@ -30,7 +30,25 @@ messages as (
 ranked as (
 
     select
-        sessions.*,
+        sessions.session_id,
+        sessions.project_id,
+        sessions.parent_session_id,
+        sessions.title,
+        sessions.slug,
+        sessions.directory,
+        sessions.version,
+        sessions.agent,
+        sessions.provider_id,
+        sessions.model_name,
+        sessions.additions,
+        sessions.deletions,
+        sessions.files_changed,
+        sessions.created_at,
+        sessions.updated_at,
+        sessions.archived_at,
+        sessions.source_id,
+        sessions.load_batch_id,
+        sessions.deleted_at,
         sources.machine,
         row_number() over (
             partition by sessions.session_id
@@ -52,7 +70,8 @@ current_sessions as (
 
 ),
 
--- A session may be known only by its messages or its sub-agents: its document was rejected or is not exported.
+-- A session may be known only by its messages or its sub-agents: its document was rejected or is
+-- not exported.
 named_by_others as (
 
     select

@@ -2,8 +2,18 @@ with
 
 messages as (
 
-    select *
-    from {{ ref('int_messages_fork_marked') }}
+    select
+        message_id,
+        session_id,
+        role,
+        coalesce(agent, mode) as agent,
+        provider_id || '/' || model_name as model_id,
+        root_path,
+        resolved_created_at,
+        completed_at,
+        is_older_than_session
+    from {{ ref('int_messages_timed') }}
+    where role in ('user', 'assistant')
 
 ),
 
@@ -17,7 +27,6 @@ ranked as (
             order by resolved_created_at desc nulls last, message_id desc
         ) as recency
     from messages
-    where role in ('user', 'assistant')
 
 ),
 
@@ -27,8 +36,8 @@ summarized as (
     select
         session_id,
         min_by(root_path, {{ timestamp_to_ms('resolved_created_at') }}) as root_path,
-        max(case when recency = 1 then coalesce(agent, mode) end) as last_agent,
-        max(case when recency = 1 then provider_id || '/' || model_name end) as last_model_id,
+        max(case when recency = 1 then agent end) as last_agent,
+        max(case when recency = 1 then model_id end) as last_model_id,
         bool_or(is_older_than_session) as has_copied_messages,
         min(case when not is_older_than_session then resolved_created_at end) as started_at,
         max(

@@ -3,6 +3,15 @@ with
 messages as (
 
     select *
+    from {{ ref('int_messages_normalized') }}
+
+),
+
+forks as (
+
+    select
+        message_id,
+        is_fork_copy
     from {{ ref('int_messages_fork_marked') }}
 
 ),
@@ -71,7 +80,7 @@ described as (
 
         -- booleans
         messages.is_summary,
-        messages.is_fork_copy,
+        forks.is_fork_copy,
 
         -- timestamps
         messages.resolved_created_at as created_at,
@@ -83,6 +92,8 @@ described as (
         messages.load_batch_id,
         messages.deleted_at
     from messages
+    inner join forks
+        on messages.message_id = forks.message_id
     inner join sessions
         on messages.session_id = sessions.session_id
     left join answered

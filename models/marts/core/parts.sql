@@ -21,7 +21,17 @@ messages as (
 clocked as (
 
     select
-        parts.*,
+        parts.part_id,
+        parts.message_id,
+        parts.session_id,
+        parts.part_type,
+        parts.content,
+        parts.part_cost_usd,
+        parts.item_index,
+        parts.recorded_created_at,
+        parts.source_id,
+        parts.load_batch_id,
+        parts.deleted_at,
         messages.session_id as message_session_id,
         messages.message_id is null as is_orphan,
         coalesce(messages.is_fork_copy, false) as is_fork_copy,
@@ -36,7 +46,8 @@ clocked as (
 
 ),
 
--- Ids ascend within a message; their clock, taken out of its wrap, still does where the raw id does not.
+-- Ids ascend within a message; their clock, taken out of its wrap, still does where the raw id does
+-- not.
 described as (
 
     select

@@ -67,7 +67,8 @@ extracted as (
         document_id as message_id,
         session_id,
 
-        -- strings; a user message names its model in `model`, an assistant message in fields of its own
+        -- strings; a user message names its model in `model`, an assistant message in fields of its
+        -- own
         {{ json_field('fields', paths, 'role') }} as role,
         {{ json_field('fields', paths, 'parent_message_id') }} as parent_message_id,
         {{ json_field('fields', paths, 'agent') }} as agent,
@@ -90,12 +91,18 @@ extracted as (
         {{ json_field('fields', paths, 'structured_json') }} as structured_json,
 
         -- numbers as OpenCode recorded them
-        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }} as tokens_input_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }} as tokens_output_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }} as tokens_reasoning_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }} as tokens_cache_read_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }} as tokens_cache_write_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_total_recorded')) }} as tokens_total_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }}
+            as tokens_input_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }}
+            as tokens_output_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }}
+            as tokens_reasoning_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }}
+            as tokens_cache_read_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }}
+            as tokens_cache_write_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_total_recorded')) }}
+            as tokens_total_recorded,
         {{ json_usd(json_field('fields', paths, 'cost_recorded_usd')) }} as cost_recorded_usd,
 
         -- booleans; `summary` is an object on user messages, true on compaction summaries

@@ -121,12 +121,18 @@ extracted as (
         -- step-start, step-finish, snapshot
         {{ json_field('fields', paths, 'snapshot') }} as snapshot,
         {{ json_field('fields', paths, 'finish_reason') }} as finish_reason,
-        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }} as tokens_input_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }} as tokens_output_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }} as tokens_reasoning_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }} as tokens_cache_read_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }} as tokens_cache_write_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_total_recorded')) }} as tokens_total_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }}
+            as tokens_input_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }}
+            as tokens_output_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }}
+            as tokens_reasoning_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }}
+            as tokens_cache_read_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }}
+            as tokens_cache_write_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_total_recorded')) }}
+            as tokens_total_recorded,
         {{ json_usd(json_field('fields', paths, 'cost_recorded_usd')) }} as cost_recorded_usd,
 
         -- patch
@@ -156,7 +162,8 @@ extracted as (
 
         -- compaction
         {{ json_boolean(json_field('fields', paths, 'is_auto_compaction')) }} as is_auto_compaction,
-        {{ json_boolean(json_field('fields', paths, 'is_overflow_compaction')) }} as is_overflow_compaction,
+        {{ json_boolean(json_field('fields', paths, 'is_overflow_compaction')) }}
+            as is_overflow_compaction,
         {{ json_field('fields', paths, 'compaction_tail_start_id') }} as compaction_tail_start_id,
 
         -- lineage

@@ -78,11 +78,16 @@ extracted as (
 
         -- numbers as OpenCode recorded them
         {{ json_bigint(json_field('fields', paths, 'sequence_number')) }} as sequence_number,
-        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }} as tokens_input_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }} as tokens_output_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }} as tokens_reasoning_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }} as tokens_cache_read_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }} as tokens_cache_write_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }}
+            as tokens_input_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }}
+            as tokens_output_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }}
+            as tokens_reasoning_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }}
+            as tokens_cache_read_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }}
+            as tokens_cache_write_recorded,
         {{ json_usd(json_field('fields', paths, 'cost_recorded_usd')) }} as cost_recorded_usd,
 
         -- timestamps

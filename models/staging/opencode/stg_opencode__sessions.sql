@@ -92,11 +92,16 @@ extracted as (
         {{ json_bigint(json_field('fields', paths, 'additions')) }} as additions,
         {{ json_bigint(json_field('fields', paths, 'deletions')) }} as deletions,
         {{ json_bigint(json_field('fields', paths, 'files_changed')) }} as files_changed,
-        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }} as tokens_input_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }} as tokens_output_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }} as tokens_reasoning_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }} as tokens_cache_read_recorded,
-        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }} as tokens_cache_write_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_input_recorded')) }}
+            as tokens_input_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_output_recorded')) }}
+            as tokens_output_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_reasoning_recorded')) }}
+            as tokens_reasoning_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_read_recorded')) }}
+            as tokens_cache_read_recorded,
+        {{ json_bigint(json_field('fields', paths, 'tokens_cache_write_recorded')) }}
+            as tokens_cache_write_recorded,
         {{ json_usd(json_field('fields', paths, 'cost_recorded_usd')) }} as cost_recorded_usd,
 
         -- timestamps

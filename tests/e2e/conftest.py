@@ -1,0 +1,124 @@
+"""Whole ways from a store to a tested warehouse, driven by the commands a user types."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+FIXTURES = PROJECT / "tests" / "fixtures"
+DBT = Path(sys.executable).with_name("dbt")
+
+
+@dataclass(slots=True)
+class Warehouse:
+    """A warehouse file with the commands that fill it; every command has to succeed unless told otherwise."""
+
+    path: Path
+    store: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def load(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """Load the store and return what the loader says of it."""
+        done = self._run([sys.executable, "-m", "ingest", "load", "--json", *arguments], code)
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    def dbt(self, *arguments: str, code: int = 0) -> str:
+        """Run dbt on this warehouse and return what it prints."""
+        target = str(self.path.parent / "target")
+        return self._run([str(DBT), *arguments, "--target-path", target, "--log-path", target], code).stdout
+
+    def build(self, *arguments: str) -> str:
+        """Build and test all models; the unit tests need no data and run once, elsewhere."""
+        return self.dbt("build", "--exclude-resource-type", "unit_test", "--warn-error", *arguments)
+
+    def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with closing(duckdb.connect(str(self.path), read_only=True)) as connection:
+            return connection.execute(sql, list(parameters)).fetchall()
+
+    def one(self, sql: str, *parameters: object) -> Any:
+        """Return the only value of a query."""
+        [[value]] = self.query(sql, *parameters)
+        return value
+
+    def _run(self, command: list[str], code: int) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | self.environment | {
+            "OPENCODE_STORE": self.store,
+            "OPENCODE_WAREHOUSE": str(self.path),
+            "OPENCODE_MACHINE": "desk",
+            "DBT_PROFILES_DIR": str(PROJECT),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == code, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+NewWarehouse = Callable[..., Warehouse]
+
+
+@pytest.fixture(scope="session")
+def new_warehouse(tmp_path_factory: pytest.TempPathFactory) -> NewWarehouse:
+    """Return a function that makes a warehouse, not loaded yet, of some stores."""
+
+    def make(*stores: Path) -> Warehouse:
+        path = tmp_path_factory.mktemp("warehouse") / "opencode.duckdb"
+        return Warehouse(path, os.pathsep.join(map(str, stores)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that unpacks a fixture archive and returns its folder; repeated calls share it."""
+    folders: dict[str, Path] = {}
+
+    def unpack(name: str) -> Path:
+        if name not in folders:
+            folder = tmp_path_factory.mktemp("history")
+            with tarfile.open(FIXTURES / f"{name}.tgz") as archive:
+                archive.extractall(folder, filter="data")
+            [folders[name]] = folder.iterdir()
+        return folders[name]
+
+    return unpack
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A real history, what OpenCode and the interface's side say of it, and the warehouse made of it."""
+
+    folder: Path
+    warehouse: Warehouse
+
+    def truth(self, name: str) -> Any:
+        """Return one of the files that came with the history."""
+        return json.loads((self.folder / name).read_text())
+
+
+@pytest.fixture(scope="session")
+def history(unpacked: Callable[[str], Path], new_warehouse: NewWarehouse) -> Iterator[Callable[[str], History]]:
+    """Return a function that gives a history, loaded and built once for all tests."""
+    built: dict[str, History] = {}
+
+    def build(name: str) -> History:
+        if name not in built:
+            folder = unpacked(f"histories/{name}")
+            warehouse = new_warehouse(folder)
+            warehouse.load()
+            warehouse.build()
+            built[name] = History(folder, warehouse)
+        return built[name]
+
+    yield build
