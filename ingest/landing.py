@@ -280,7 +280,7 @@ class Landing:
                     coalesce(origin_modified_at < loaded_at - ?::interval, false), deleted_at is not null
                 from raw.{entity} where source_id = ?""",
                 [RACY, source.source_id],
-            ).fetch_arrow_table()
+            ).to_arrow_table()
             landed: dict[str, tuple[int, int] | None] = {}
             deleted = []
             columns = (column.to_pylist() for column in rows.columns)

@@ -106,7 +106,9 @@ def find_sources(stores: Iterable[Path], machine: str, *, is_sample: bool = Fals
 
 def is_of_store(source: Source, store: Path) -> bool:
     """Whether `find_sources` would look for a source in this store."""
-    return store in (source.root, source.root.parent, source.root / json_store.TREE)
+    if source.kind == "json":
+        return store in (source.root, source.root / json_store.TREE)
+    return store in (source.root, source.root.parent)
 
 
 def _sources_of(store: Path, machine: str, is_sample: bool) -> list[Source]:

@@ -16,6 +16,8 @@ settings.register_profile(
 )
 settings.load_profile("quick")
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -25,6 +27,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))  # a command that a test starts is this checkout's
     monkeypatch.chdir(home)
     umask = os.umask(0o022)
     yield home

@@ -1,0 +1,102 @@
+"""The project as a newcomer meets it: an empty store, the documentation, a fresh copy."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+NOT_OURS = (".git", ".venv", "target", "dbt_packages", "logs", "warehouse", "*cache*", "*.egg-info", ".hypothesis", ".coverage*")
+
+
+def test_an_empty_store_builds_and_passes_every_test_unit_tests_included(
+    new_warehouse: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "storage").mkdir()
+    warehouse = new_warehouse(tmp_path)
+    warehouse.load()
+    assert "PASS" in warehouse.dbt("build", "--warn-error")
+    for table in ("projects", "project_aliases", "sessions", "messages", "parts"):
+        assert warehouse.one(f"select count(*) from {table}") == 0
+
+
+@pytest.fixture(scope="module")
+def sample(new_warehouse: Callable[..., Any]) -> Any:
+    """Return a warehouse of the bundled sample."""
+    warehouse = new_warehouse(PROJECT / "sample")
+    warehouse.load()
+    warehouse.build()
+    return warehouse
+
+
+def test_the_answers_in_the_readme_are_those_of_the_sample(sample: Any) -> None:
+    readme = (PROJECT / "README.md").read_text()
+    answered = re.findall(r"```sql\n(.*?)```\n\n((?:\|.*\n)+)", readme, flags=re.DOTALL)
+    assert len(answered) >= 4
+    for sql, table in answered:
+        lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
+        assert lines[2:] == [[str(value) for value in row] for row in sample.query(sql)], sql
+
+
+def test_every_model_and_column_is_described(sample: Any) -> None:
+    warehouse = sample
+    warehouse.dbt("docs", "generate")
+    target = warehouse.path.parent / "target"
+    nodes = json.loads((target / "manifest.json").read_text())["nodes"]
+    catalog = json.loads((target / "catalog.json").read_text())["nodes"]
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    ours = {key: node for key, node in models.items() if node["package_name"] == "opencode_warehouse"}
+    assert len(ours) >= 26
+    for key, node in ours.items():
+        assert node["description"].startswith("One row per"), key
+        described = {name for name, column in node["columns"].items() if column["description"].strip()}
+        assert described == set(catalog[key]["columns"]), key
+    sources = json.loads((target / "manifest.json").read_text())["sources"]
+    for key, source in sources.items():
+        if source["package_name"] == "opencode_warehouse":
+            assert source["description"].startswith("One row per"), key
+            assert all(column["description"] for column in source["columns"].values()), key
+
+
+@pytest.mark.slow
+def test_a_fresh_copy_runs_with_an_empty_home_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    copy = tmp_path / "a copy" / "opencode-warehouse"  # with a blank in its path, as on many a Mac
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns(*NOT_OURS))
+    home = tmp_path / "home"
+    home.mkdir()
+    before = tree(copy)
+    kept = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+    environment = {
+        name: value for name, value in os.environ.items() if name in kept or name.startswith("PIP_")
+    } | {"HOME": str(home)}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    output = run("make", "run")
+    assert "the bundled sample is used instead" in output
+    for word in ("sessions", "messages", "tokens", "cost", "Rejected", "Warehouse", "Next"):
+        assert word in output
+    run(".venv/bin/dbt", "build")
+    assert "nothing was written" in run("make", "run")
+    assert tree(copy) == before
+    assert not list((home).glob("*opencode*"))
+
+
+def tree(folder: Path) -> set[Path]:
+    """Return the files of a copy, but for those that git ignores."""
+    ignored = shutil.ignore_patterns(*NOT_OURS)
+    found = set()
+    for path, folders, files in os.walk(folder):
+        skip = ignored(path, [*folders, *files])
+        folders[:] = [name for name in folders if name not in skip]
+        found |= {Path(path, name).relative_to(folder) for name in files if name not in skip and name != ".user.yml"}
+    return {path for path in found if "__pycache__" not in path.parts}
