@@ -10,10 +10,8 @@ IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < 
 
 BIN := .venv/bin
 INGEST := $(BIN)/python -m ingest
-DBT := $(BIN)/dbt --log-level warn
-WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
-# sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
-LINT_WAREHOUSE := target/lint/opencode.duckdb
+DBT := $(BIN)/dbt --no-use-colors
+BRIEFLY := $(BIN)/python tools/briefly.py
 
 # The project's own profile is the one that counts, and nobody is told of its use.
 export DBT_PROFILES_DIR := $(CURDIR)
@@ -28,14 +26,12 @@ setup: ready ## Install everything into .venv, get the dbt packages, create an e
 	@echo "Set-up is complete. Next: make run"
 
 run: ready ## Load OpenCode's history (else the sample), build the warehouse, test it, sum up
-	@echo "Run 1/4: loading OpenCode's records"
+	@echo "Run 1/3: loading OpenCode's records"
 	@$(INGEST) load --fallback sample || [ $$? -eq 1 ]
-	@echo "Run 2/4: loading prices and rules (dbt seed)"
-	@$(DBT) seed
-	@echo "Run 3/4: building the tables (dbt run); a large history takes a minute or two"
-	@$(DBT) run
-	@echo "Run 4/4: testing them (dbt test)"
-	@failed=0; $(DBT) test || failed=$$?; $(INGEST) status || [ $$? -eq 1 ] || failed=$$?; exit $$failed
+	@echo "Run 2/3: building the tables (dbt run)"
+	@set -o pipefail; $(DBT) run | $(BRIEFLY)
+	@echo "Run 3/3: testing them (dbt test)"
+	@set -o pipefail; failed=0; $(DBT) test | $(BRIEFLY) || failed=$$?; $(INGEST) status; exit $$failed
 
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage"
@@ -47,7 +43,7 @@ lint: ready ## Check style and types of Python, YAML and SQL
 	@echo "Lint 2/5: ruff format"
 	@$(BIN)/ruff format --check
 	@echo "Lint 3/5: mypy"
-	@$(BIN)/mypy --strict ingest tests offline_packages
+	@$(BIN)/mypy --strict ingest tests offline_packages tools
 	@echo "Lint 4/5: yamllint"
 	@$(BIN)/yamllint --strict .
 	@echo "Lint 5/5: sqlfluff (it compiles every model first)"
@@ -56,13 +52,13 @@ lint: ready ## Check style and types of Python, YAML and SQL
 
 docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
-	@$(DBT) docs generate --static
+	@set -o pipefail; $(DBT) docs generate --static | $(BRIEFLY)
 	@echo "Open target/static_index.html in a browser."
 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
 	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f .coverage .coverage.* .user.yml package-lock.yml
-	find ingest tests offline_packages -name __pycache__ -type d -prune -exec rm -rf {} +
+	find ingest tests offline_packages tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What every other target stands on. Where all is in place this only looks.
 ready: .venv/.ready

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except IngestError as error:
         print(f"opencode-ingest: {words.printable(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
-    except (duckdb.IOException, OSError) as error:  # a full disk, a failing one
+    except (duckdb.OperationalError, duckdb.FatalException, OSError) as error:  # a full or failing disk
         reason = words.printable(str(error).splitlines()[0])
         print(
             f"opencode-ingest: the work could not be finished ({reason}). When that is mended, the next load "

@@ -13,6 +13,7 @@ from ingest.settings import DATABASES, Settings, data_root, find_sources
 from ingest.sources import json_store, sqlite_store
 from ingest.sources.sqlite_store import Census
 from ingest.status import rows, status
+from ingest.warehouse import NothingLoadedError
 
 MAX_VERSION_LENGTH = 40
 
@@ -206,9 +207,10 @@ def _elsewhere(settings: Settings, environ: Mapping[str, str], found: list[Sourc
 def _examine_warehouse(settings: Settings) -> list[Finding]:
     try:
         found = status(settings.warehouse)
+    except NothingLoadedError as error:
+        return [Finding("note", str(error))]
     except IngestError as error:
-        level: Literal["note", "problem"] = "problem" if settings.warehouse.exists() else "note"
-        return [Finding(level, str(error))]
+        return [Finding("problem", str(error))]
     if found["busy"] is not None:
         return [Finding("note", str(found["busy"]))]
     findings = [Finding("ok", f"The warehouse is {settings.warehouse}.")]

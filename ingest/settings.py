@@ -48,6 +48,8 @@ def from_environment(
             f"The warehouse file must be called opencode.duckdb, not {path.name}: its views keep that name. "
             f"Use a folder of its own instead, such as {path.parent / path.stem / 'opencode.duckdb'}."
         )
+    if "?" in str(path):  # DuckDB 1.5 puts the write-ahead log elsewhere, as if it were an address
+        raise IngestError(f"The path of the warehouse must not hold a question mark: {path}.")
     roots = tuple(_path(item) for item in given) or (_path(data_root(environ)),)
     for root in roots:
         if path.is_relative_to(root):

@@ -1,7 +1,6 @@
 """Opening the warehouse file, in turn with the other programs that use it."""
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -49,7 +48,11 @@ def open_warehouse(
     Waits its turn for `wait_s` seconds. Raises WarehouseBusyError, naming the holder, when that is over,
     and IngestError where the file is not a warehouse or cannot be written.
     """
-    if read_only and not path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise IngestError(f"The warehouse {path} cannot be reached ({error.strerror}).") from None
+    if read_only and not is_there:
         raise NothingLoadedError(f"There is no warehouse at {path} yet. {_LOAD_FIRST}")
     if not read_only:
         try:
@@ -92,7 +95,7 @@ def _attach_in_turn(
             return
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
-                raise IngestError(_explain(path, error, read_only=read_only)) from None
+                raise IngestError(_explain(path, error)) from None
             waited = time.monotonic() - started
             if waited >= wait_s:
                 name, pid = _holder(error)
@@ -113,10 +116,10 @@ def _holder(error: duckdb.Error) -> tuple[str, int | None]:
     return words.printable(f"{Path(found['program']).name} (process {found['pid']})"), int(found["pid"])
 
 
-def _explain(path: Path, error: duckdb.Error, *, read_only: bool) -> str:
+def _explain(path: Path, error: duckdb.Error) -> str:
     if not path.exists():
         return f"The warehouse {path} cannot be made: you have no right to write to its folder."
-    if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK):
+    if "Permission denied" in str(error):
         return f"The warehouse {path} cannot be opened: you have no right to read and write it."
     first = str(error).splitlines()[0]
     return (

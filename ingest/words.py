@@ -18,12 +18,14 @@ def count(n: int, noun: str) -> str:
 
 def size(n_bytes: int) -> str:
     """Return bytes in the unit that fits: `512 bytes`, `4.2 MB`."""
-    amount = float(n_bytes)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+    if n_bytes < 1000:
+        return count(n_bytes, "byte")
+    amount = n_bytes / 1000
+    for unit in ("kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.1f} {unit}"
         amount /= 1000
-    raise AssertionError("unreachable")
+    return f"{amount:,.1f} GB"
 
 
 def when(time: datetime | None) -> str:

@@ -19,7 +19,7 @@ HUB_SECONDS = 60.0
 
 OFF_NOTICE = """\
   Elementary is off: the dbt hub did not answer, and DBT_PACKAGES_FOLDER is not set.
-  Everything else works: the models, all of the project's own tests, health checks and reports.
+  Everything else works: the models and all of the project's own tests.
   To turn it on: DBT_PACKAGES_FOLDER=<folder that holds elementary/ and dbt_utils/> make setup"""
 
 

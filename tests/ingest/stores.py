@@ -132,17 +132,17 @@ def database(path: Path, *, n_messages: int = 2, n_parts: int = 2, wal: bool = F
         connection.executescript(SCHEMA)
         t = LONG_AGO_MS
         connection.execute(
-            "insert into project (id, worktree, time_created, time_updated, sandboxes) values (?, ?, ?, ?, ?)",
+            """insert into project (id, worktree, time_created, time_updated, sandboxes)
+            values (?, ?, ?, ?, ?)""",
             ("prj_1", "/home/dev/work", t, t, "[]"),
         )
         connection.execute(
-            "insert into session (id, project_id, slug, directory, title, version, time_created, time_updated)"
-            " values ('ses_1', 'prj_1', 'slug', '/home/dev/work', 'A title', '1.18.34', ?, ?)",
+            """insert into session
+                (id, project_id, slug, directory, title, version, time_created, time_updated)
+            values ('ses_1', 'prj_1', 'slug', '/home/dev/work', 'A title', '1.18.34', ?, ?)""",
             (t, t),
         )
-        connection.execute(
-            "insert into todo values ('ses_1', 'do it', 'pending', 'high', 0, ?, ?)", (t, t)
-        )
+        connection.execute("insert into todo values ('ses_1', 'do it', 'pending', 'high', 0, ?, ?)", (t, t))
         for m in range(1, n_messages + 1):
             insert_message(connection, f"msg_{m}")
             for p in range(1, n_parts + 1):
@@ -152,7 +152,10 @@ def database(path: Path, *, n_messages: int = 2, n_parts: int = 2, wal: bool = F
 
 
 def insert_message(
-    connection: sqlite3.Connection, message_id: str, data: object = '{"role":"user"}', at: object = LONG_AGO_MS
+    connection: sqlite3.Connection,
+    message_id: str,
+    data: object = '{"role":"user"}',
+    at: object = LONG_AGO_MS,
 ) -> None:
     """Insert a row of `message`."""
     connection.execute("insert into message values (?, 'ses_1', ?, ?, ?)", (message_id, at, at, data))

@@ -32,7 +32,9 @@ from ingest.documents import (
 NEW = Met(is_known=False, version=None, is_duplicate=False)
 
 
-def land(raw: bytes, entity: Entity = "parts", document_id: str = "prt_1", met: Met = NEW) -> Document | Rejection:
+def land(
+    raw: bytes, entity: Entity = "parts", document_id: str = "prt_1", met: Met = NEW
+) -> Document | Rejection:
     return make_document(
         entity,
         raw,
@@ -80,7 +82,9 @@ def land(raw: bytes, entity: Entity = "parts", document_id: str = "prt_1", met: 
         (b'{"type":"text","id":1}', "id_mismatch", None),
     ],
 )
-def test_a_record_that_cannot_be_landed_says_why_and_where(raw: bytes, reason: str, position: int | None) -> None:
+def test_a_record_that_cannot_be_landed_says_why_and_where(
+    raw: bytes, reason: str, position: int | None
+) -> None:
     found = land(raw)
 
     assert isinstance(found, Rejection)
@@ -106,7 +110,9 @@ def test_a_record_that_cannot_be_landed_says_why_and_where(raw: bytes, reason: s
         ("session_messages", b'{"type":"shell"}', True),
     ],
 )
-def test_only_the_shape_that_later_steps_stand_on_is_checked(entity: Entity, raw: bytes, is_landed: bool) -> None:
+def test_only_the_shape_that_later_steps_stand_on_is_checked(
+    entity: Entity, raw: bytes, is_landed: bool
+) -> None:
     assert isinstance(land(raw, entity), Document) == is_landed
 
 
@@ -127,7 +133,11 @@ def test_a_record_larger_than_a_chunk_is_rejected_before_it_is_parsed() -> None:
 
 
 def test_a_rejection_holds_no_text_of_the_record() -> None:
-    for raw in (b'{"type":"text","text":"my secret', b'{"secret":secret}', b'{"type":"text","id":"my secret"}'):
+    for raw in (
+        b'{"type":"text","text":"my secret',
+        b'{"secret":secret}',
+        b'{"type":"text","id":"my secret"}',
+    ):
         found = land(raw)
         assert isinstance(found, Rejection)
         assert "secret" not in found.detail
@@ -195,10 +205,15 @@ def test_any_bytes_become_a_document_or_a_rejection(raw: bytes) -> None:
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(alphabet=st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.text(alphabet=st.characters(exclude_categories=["Cs"])), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(alphabet=st.characters(exclude_categories=["Cs"])), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 

@@ -33,7 +33,10 @@ def test_an_export_holds_the_same_documents_as_the_store_it_came_from(histories:
         for key, document in documents.items():
             assert document.payload == stored[key].payload
             assert document.payload_hash == stored[key].payload_hash
-            assert (document.session_id, document.message_id) == (stored[key].session_id, stored[key].message_id)
+            assert (document.session_id, document.message_id) == (
+                stored[key].session_id,
+                stored[key].message_id,
+            )
             n_compared += 1
 
     assert n_compared >= 4
@@ -64,7 +67,10 @@ def test_a_bad_record_inside_an_export_does_not_cost_the_others(tmp_path: Path) 
         {
             "info": session(),
             "messages": [
-                {"info": message("msg_1"), "parts": [part("prt_1"), {"id": "prt_2"}, part("prt_3", "msg_2"), None]},
+                {
+                    "info": message("msg_1"),
+                    "parts": [part("prt_1"), {"id": "prt_2"}, part("prt_3", "msg_2"), None],
+                },
                 {"info": None, "parts": []},
                 {"info": message("msg_2"), "parts": "none"},
                 {"info": message("msg_1"), "parts": []},
@@ -75,7 +81,12 @@ def test_a_bad_record_inside_an_export_does_not_cost_the_others(tmp_path: Path) 
 
     documents, rejections, _ = read_all(source)
 
-    assert set(documents) == {("sessions", "ses_1"), ("messages", "msg_1"), ("messages", "msg_2"), ("parts", "prt_1")}
+    assert set(documents) == {
+        ("sessions", "ses_1"),
+        ("messages", "msg_1"),
+        ("messages", "msg_2"),
+        ("parts", "prt_1"),
+    }
     assert [(r.entity, r.document_id, r.reason) for r in rejections] == [
         ("parts", "prt_2", "wrong_shape"),
         ("parts", "prt_3", "id_mismatch"),

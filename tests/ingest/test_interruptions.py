@@ -53,9 +53,9 @@ Comparable = dict[tuple[object, ...], tuple[object, ...]]
 
 def store(root: Path) -> Path:
     """Make a store that takes many chunks to load."""
-    database(root / "opencode.db", n_messages=30, n_parts=4)
+    database(root / "opencode.db", n_messages=25, n_parts=4)
     write(message_file(root, "msg_bad"), b'{"role":')
-    return json_tree(root, n_messages=30, n_parts=4)
+    return json_tree(root, n_messages=25, n_parts=4)
 
 
 def age(root: Path) -> None:
@@ -65,7 +65,7 @@ def age(root: Path) -> None:
         "delete from part where id like 'prt_2_%'",
         """update message set time_updated = 7, data = '{"role":"user","n":1}' where id like 'msg_1%'""",
     )
-    for n in range(1, 20):
+    for n in range(1, 16):
         name = (f"prt_ses_1_{n}_1", f"msg_ses_1_{n}")
         write(part_file(root, *name), part(*name, text="changed"), at=NOW)
         part_file(root, f"prt_ses_1_{n}_2", f"msg_ses_1_{n}").unlink()
@@ -86,7 +86,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Comparabl
 
 
 def comparable(warehouse: Warehouse, root: Path) -> Comparable:
-    found = {
+    found: Comparable = {
         (key[0], str(key[1]).replace(str(root), "").replace("box:", ""), key[2]): row
         for key, row in warehouse.documents().items()
     }
@@ -142,7 +142,9 @@ def test_a_killed_load_is_completed_by_the_next(
     assert result.problems == []
     assert comparable(warehouse, root) == undisturbed[state]
     assert warehouse.load(root).counts.written == 0
-    batches = dict(warehouse.query("select load_batch_id, status from raw.load_batches"))
+    batches = {
+        row[0]: row[1] for row in warehouse.query("select load_batch_id, status from raw.load_batches")
+    }
     killed_batch = 2 if state == "aged" else 1
     assert batches.pop(killed_batch) == (status or "completed")
     assert set(batches.values()) == {"completed"}
@@ -153,7 +155,7 @@ def test_a_load_that_fails_at_any_commit_is_completed_by_the_next(
     undisturbed: dict[str, Comparable],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(landing, "CHUNK_ROWS", 40)
+    monkeypatch.setattr(landing, "CHUNK_ROWS", 60)
     root = store(tmp_path / "store")
     commit = Landing._commit
 
@@ -178,7 +180,7 @@ def test_a_load_that_fails_at_any_commit_is_completed_by_the_next(
         warehouse.load(root)
         assert comparable(warehouse, root) == undisturbed["new"]
 
-    assert n > 10, "so many commits were interrupted"
+    assert n > 9, "so many commits were interrupted"
 
 
 def test_a_killed_load_can_be_looked_at_before_it_is_completed(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -187,7 +189,9 @@ def test_a_killed_load_can_be_looked_at_before_it_is_completed(warehouse: Wareho
     subprocess.run([sys.executable, "-c", KILLED, "_commit", "3", "after", "load", *common], check=False)
 
     for command, code in (("status", 0), ("doctor", 1), ("load --dry-run", 0)):
-        run = subprocess.run([sys.executable, "-m", "ingest", *command.split(), *common], capture_output=True, check=False)
+        run = subprocess.run(
+            [sys.executable, "-m", "ingest", *command.split(), *common], capture_output=True, check=False
+        )
         assert run.returncode == code, run.stderr
         if command == "doctor":
             assert b"did not come to its end" in run.stdout
@@ -195,7 +199,16 @@ def test_a_killed_load_can_be_looked_at_before_it_is_completed(warehouse: Wareho
 
 def test_two_loads_at_once_take_turns(warehouse: Warehouse, tmp_path: Path) -> None:
     root = store(tmp_path / "store")
-    command = [sys.executable, "-m", "ingest", "load", "--store", str(root), "--warehouse", str(warehouse.path)]
+    command = [
+        sys.executable,
+        "-m",
+        "ingest",
+        "load",
+        "--store",
+        str(root),
+        "--warehouse",
+        str(warehouse.path),
+    ]
 
     loads = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
     outcomes = [(process.communicate(timeout=60), process.returncode) for process in loads]
@@ -208,7 +221,9 @@ def test_two_loads_at_once_take_turns(warehouse: Warehouse, tmp_path: Path) -> N
 
 def test_a_load_interrupted_from_the_keyboard_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
     root = store(tmp_path / "store")
-    script = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "print('here', flush=True); import time; time.sleep(60)")
+    script = KILLED.replace(
+        "os.kill(os.getpid(), signal.SIGKILL)", "print('here', flush=True); import time; time.sleep(60)"
+    )
     arguments = ["load", "--store", str(root), "--warehouse", str(warehouse.path), "--machine", "box"]
     process = subprocess.Popen(
         [sys.executable, "-c", script, "end_source", "1", "before", *arguments],

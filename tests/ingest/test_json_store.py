@@ -92,11 +92,17 @@ def test_secrets_permissions_and_foreign_files_are_not_read(tree: Source) -> Non
     assert not any(SECRET.encode() in document.payload for document in documents.values())
 
 
-def test_a_document_of_known_time_and_size_is_not_opened(tree: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_document_of_known_time_and_size_is_not_opened(
+    tree: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = nothing_known()
     status = part_file(tree.root, "prt_ses_1_1_1", "msg_ses_1_1").stat()
     known["parts"] = Known(
-        {"prt_ses_1_1_1": (status.st_mtime_ns // 1000, status.st_size), "prt_ses_1_1_2": None, "prt_gone": (1, 1)}
+        {
+            "prt_ses_1_1_1": (status.st_mtime_ns // 1000, status.st_size),
+            "prt_ses_1_1_2": None,
+            "prt_gone": (1, 1),
+        }
     )
 
     documents, _, n_unchanged = read_all(tree, known)
@@ -149,7 +155,9 @@ def test_files_that_are_none_are_rejected_without_waiting(tree: Source) -> None:
     ]
 
 
-def test_a_link_within_the_store_is_followed_and_one_that_leaves_it_is_not(tree: Source, tmp_path: Path) -> None:
+def test_a_link_within_the_store_is_followed_and_one_that_leaves_it_is_not(
+    tree: Source, tmp_path: Path
+) -> None:
     folder = tree.root / "storage" / "message" / "ses_1"
     outside = write(tmp_path / "private" / "msg_out.json", {"role": "user", "text": SECRET})
     (folder / "msg_out.json").symlink_to(outside)
@@ -234,24 +242,19 @@ def test_any_file_name_and_any_content_are_read_or_rejected(
     tmp_path_factory: pytest.TempPathFactory, name: bytes, content: bytes
 ) -> None:
     root = tmp_path_factory.mktemp("odd")
-    folder = os.fsencode(root / "storage" / "todo")
-    os.makedirs(folder)
-    with open(folder + b"/" + name + b".json", "wb") as file:
-        file.write(content)
+    write(root / "storage" / "todo" / os.fsdecode(name + b".json"), content)
 
     documents, rejections, _ = read_all(Source("box", "json", root))
 
     assert len(documents) + len(rejections) == 1
-    for item in (*documents.values(), *rejections):
-        item.origin.encode()
-        (item.document_id or "").encode()
+    places = [(d.origin, d.document_id) for d in documents.values()]
+    for origin, document_id in [*places, *((r.origin, r.document_id or "") for r in rejections)]:
+        assert f"{origin} {document_id}".encode()
 
 
 def test_names_that_are_not_text_are_shown_with_replacement_characters(tree: Source) -> None:
-    folder = os.fsencode(tree.root / "storage" / "message" / "ses_1")
-    for name in (b"msg_\xff.json", b"msg_\xfe.json"):
-        with open(folder + b"/" + name, "wb") as file:
-            file.write(b'{"role":"user"}')
+    for name in (b"msg_\xff", b"msg_\xfe"):
+        write(message_file(tree.root, os.fsdecode(name)), {"role": "user"})
 
     documents, rejections, _ = read_all(tree)
 

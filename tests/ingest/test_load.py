@@ -1,5 +1,7 @@
 """Loading stores into a warehouse: what is written, what is not, what is refused."""
 
+from __future__ import annotations
+
 import os
 import sqlite3
 from contextlib import closing
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest import landing, load
-from ingest.documents import ENTITIES
+from ingest.documents import ENTITIES, JsonValue
 from ingest.errors import IngestError
 from ingest.load import MASS_DELETION, describe
 from tests.ingest.stores import (
@@ -43,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 
 def part_row(warehouse: Warehouse, part_id: str = PART[1]) -> tuple[object, ...]:
     (row,) = warehouse.query(
-        """select json_extract_string(payload, '$.text'), first_loaded_at, loaded_at, load_batch_id, deleted_at
+        """select payload->>'text', first_loaded_at, loaded_at, load_batch_id, deleted_at
         from raw.parts where document_id = ?""",
         part_id,
     )
@@ -67,9 +69,12 @@ def test_everything_is_landed_once_and_a_second_load_writes_nothing_and_says_so(
     assert warehouse.documents() == documents
     assert warehouse.stamps() == stamps
     assert warehouse.query(
-        "select load_batch_id, status, n_scanned, n_written, n_unchanged, n_sources from raw.load_batches order by 1"
+        """select load_batch_id, status, n_scanned, n_written, n_unchanged, n_sources
+        from raw.load_batches order by 1"""
     ) == [(1, "completed", 19, 19, 0, 2), (2, "completed", 19, 0, 19, 2)]
-    assert warehouse.query("select kind, status, first_loaded_at, last_loaded_at from raw.sources order by 1") == [
+    assert warehouse.query(
+        "select kind, status, first_loaded_at, last_loaded_at from raw.sources order by 1"
+    ) == [
         ("json", "ok", hour(1), hour(2)),
         ("sqlite", "ok", hour(1), hour(2)),
     ]
@@ -147,7 +152,9 @@ def test_rehash_reads_what_bears_its_old_time_and_size(warehouse: Warehouse, roo
     assert (result.counts.written, result.counts.unchanged) == (1, 18)
 
 
-def test_rows_that_a_migration_rewrote_without_a_new_time_are_read_again(warehouse: Warehouse, root: Path) -> None:
+def test_rows_that_a_migration_rewrote_without_a_new_time_are_read_again(
+    warehouse: Warehouse, root: Path
+) -> None:
     warehouse.load(root)
     rewrite = """update part set data = '{"type":"text","text":"rewritten"}' where id = 'prt_1_1'"""
     change(root / "opencode.db", rewrite)
@@ -156,17 +163,23 @@ def test_rows_that_a_migration_rewrote_without_a_new_time_are_read_again(warehou
     change(root / "opencode.db", "insert into migration values ('20260202000000_second', 0)")
     assert warehouse.load(root).counts.written == 1
     assert part_row(warehouse, "prt_1_1")[0] == "rewritten"
-    assert warehouse.value("select schema_version from raw.sources where kind = 'sqlite'") == "20260202000000_second"
+    assert (
+        warehouse.value("select schema_version from raw.sources where kind = 'sqlite'")
+        == "20260202000000_second"
+    )
 
 
-def test_a_renamed_session_is_seen_although_opencode_does_not_say_when(warehouse: Warehouse, root: Path) -> None:
+def test_a_renamed_session_is_seen_although_opencode_does_not_say_when(
+    warehouse: Warehouse, root: Path
+) -> None:
     warehouse.load(root)
     change(root / "opencode.db", "update session set title = 'renamed', time_archived = 5")
 
     assert warehouse.load(root).counts.written == 1
-    assert warehouse.value(
-        "select payload->>'title' from raw.sessions where source_id like '%:sqlite:%'"
-    ) == "renamed"
+    assert (
+        warehouse.value("select payload->>'title' from raw.sessions where source_id like '%:sqlite:%'")
+        == "renamed"
+    )
 
 
 def test_a_row_that_vanishes_is_marked_and_not_removed_also_where_another_came(
@@ -175,7 +188,9 @@ def test_a_row_that_vanishes_is_marked_and_not_removed_also_where_another_came(
     warehouse.load(root)
     with closing(sqlite3.connect(root / "opencode.db")) as connection:
         connection.execute("delete from part where id = 'prt_1_1'")
-        connection.execute("insert into part select 'prt_new', message_id, session_id, 1, 1, data from part limit 1")
+        connection.execute(
+            "insert into part select 'prt_new', message_id, session_id, 1, 1, data from part limit 1"
+        )
         connection.commit()
 
     result = warehouse.load(root)
@@ -208,12 +223,13 @@ def test_a_session_file_that_is_moved_stays_one_session(warehouse: Warehouse, tm
     result = warehouse.load(root)
 
     assert (result.counts.written, result.counts.deleted, result.counts.rejected) == (1, 0, 0)
-    assert warehouse.query("select payload->>'projectID', origin, deleted_at from raw.sessions where document_id = 'ses_2'") == [
-        ("prj_1", "storage/session/prj_1/ses_2.json", None)
-    ]  # fmt: skip
+    row = "select payload->>'projectID', origin, deleted_at from raw.sessions where document_id = 'ses_2'"
+    assert warehouse.query(row) == [("prj_1", "storage/session/prj_1/ses_2.json", None)]
 
 
-def test_a_rejected_document_is_tried_again_and_resolved_when_it_parses(warehouse: Warehouse, root: Path) -> None:
+def test_a_rejected_document_is_tried_again_and_resolved_when_it_parses(
+    warehouse: Warehouse, root: Path
+) -> None:
     path = write(message_file(root, "msg_bad"), b'{"role":"us')
     origin = "storage/message/ses_1/msg_bad.json"
     first = warehouse.load(root)
@@ -246,7 +262,9 @@ def test_a_rejected_document_that_vanishes_is_resolved_as_such(warehouse: Wareho
     assert warehouse.rejected(resolved=True)[0][-1] == "vanished"
 
 
-def test_a_landed_document_that_becomes_unreadable_keeps_its_last_good_self(warehouse: Warehouse, root: Path) -> None:
+def test_a_landed_document_that_becomes_unreadable_keeps_its_last_good_self(
+    warehouse: Warehouse, root: Path
+) -> None:
     warehouse.load(root)
     write(part_file(root, PART[1], PART[0]), b'{"type":', at=NOW)
     result = warehouse.load(root)
@@ -267,7 +285,9 @@ def test_a_duplicate_stays_rejected_while_its_twin_is_landed(warehouse: Warehous
         assert warehouse.rejected()[0][1:4] == ("storage/session/global/ses_1.json", "ses_1", "duplicate_id")
 
 
-def test_a_long_list_of_rejections_is_cut_and_shows_no_control_character(warehouse: Warehouse, root: Path) -> None:
+def test_a_long_list_of_rejections_is_cut_and_shows_no_control_character(
+    warehouse: Warehouse, root: Path
+) -> None:
     for n in range(12):
         write(message_file(root, f"msg_\x1b[2J{n:02}"), b"")
     with closing(sqlite3.connect(root / "opencode.db")) as connection:
@@ -311,7 +331,9 @@ def test_many_deletions_are_refused_from_half_of_a_store_on(warehouse: Warehouse
     root = json_tree(tmp_path / "store", n_messages=MASS_DELETION, n_parts=1)
     warehouse.load(root)
     n_landed = 2 * MASS_DELETION + 1
-    paths = sorted((root / "storage" / "part").rglob("*.json")) + sorted((root / "storage" / "message").rglob("*.json"))
+    paths = sorted((root / "storage" / "part").rglob("*.json")) + sorted(
+        (root / "storage" / "message").rglob("*.json")
+    )
     for path in paths[: n_landed // 2]:
         path.unlink()
     assert warehouse.load(root).counts.deleted == n_landed // 2, "half of them is believed"
@@ -325,7 +347,9 @@ def test_many_deletions_are_refused_from_half_of_a_store_on(warehouse: Warehouse
     assert "no longer holds 101 of the 201" in refused.problems[0]
 
 
-def test_new_documents_are_landed_although_deletions_are_refused(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_new_documents_are_landed_although_deletions_are_refused(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     root = json_tree(tmp_path / "store")
     warehouse.load(root)
     (root / "storage").rename(root / "aside")
@@ -341,7 +365,7 @@ def test_a_store_that_is_gone_deletes_nothing_until_it_is_meant(warehouse: Wareh
     warehouse.load(root)
     root.rename(root.with_name("elsewhere"))
 
-    with pytest.raises(IngestError, match="What was loaded before stays"):
+    with pytest.raises(IngestError, match=r"What was loaded before stays"):
         warehouse.load(root)
     assert warehouse.value("select count(*) from raw.parts where deleted_at is null") == 8
 
@@ -367,7 +391,9 @@ def test_a_part_of_a_store_that_is_gone_is_told_until_it_is_meant(warehouse: War
     assert warehouse.load(root).counts.written == 10
 
 
-def test_a_store_below_another_one_is_not_taken_for_a_lost_part_of_it(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_store_below_another_one_is_not_taken_for_a_lost_part_of_it(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     warehouse.load(json_tree(tmp_path / "all" / "inner"))
     outer = json_tree(tmp_path / "all", session_id="ses_2")
 
@@ -415,9 +441,11 @@ def test_several_stores_load_at_once_and_a_broken_one_does_not_keep_the_others(
     broken = tmp_path / "broken" / "opencode.db"
     broken.parent.mkdir()
     broken.write_bytes(b"SQLite format 3\0" + b"\xff" * 4080)
-    export = write(
-        tmp_path / "export.json", {"info": session("ses_3"), "messages": [{"info": message("msg_3", "ses_3"), "parts": []}]}
-    )  # fmt: skip
+    exported: JsonValue = {
+        "info": session("ses_3"),
+        "messages": [{"info": message("msg_3", "ses_3"), "parts": []}],
+    }
+    export = write(tmp_path / "export.json", exported)
 
     result = warehouse.load(root, broken.parent, export, tmp_path / "nowhere")
 
@@ -456,23 +484,28 @@ def test_a_link_to_a_database_elsewhere_is_read_with_its_wal(warehouse: Warehous
     store.mkdir()
     (store / "opencode.db").symlink_to(path)
 
-    with running_writer(path, "insert into message select 'msg_new', session_id, 1, 1, data from message limit 1"):
+    with running_writer(
+        path, "insert into message select 'msg_new', session_id, 1, 1, data from message limit 1"
+    ):
         warehouse.load(store)
 
     assert warehouse.value("select count(*) from raw.messages where document_id = 'msg_new'") == 1
 
 
-def test_an_export_file_that_becomes_broken_is_rejected_and_resolved(warehouse: Warehouse, tmp_path: Path) -> None:
-    good = {"info": session(), "messages": [{"info": message(), "parts": [part(), part("prt_2")]}]}
-    path = write(tmp_path / "export.json", good)
+def test_an_export_file_that_becomes_broken_is_rejected_and_resolved(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    def export(*parts: JsonValue) -> JsonValue:
+        return {"info": session(), "messages": [{"info": message(), "parts": [*parts]}]}
+
+    path = write(tmp_path / "export.json", export(part(), part("prt_2")))
     assert warehouse.load(path).counts.written == 4
 
     write(path, b'{"info":')
     broken = warehouse.load(path)
     assert (broken.counts.deleted, broken.counts.rejected) == (0, 1)
 
-    good["messages"][0]["parts"].pop()  # type: ignore[index]
-    write(path, good)
+    write(path, export(part()))
     mended = warehouse.load(path)
     assert (mended.counts.resolved, mended.counts.deleted, mended.counts.unchanged) == (1, 1, 3)
     assert warehouse.rejected(resolved=True) == [("exports", "export.json", None, "truncated", "landed")]
@@ -498,7 +531,7 @@ def test_the_sample_stands_in_where_there_is_no_history_and_goes_when_there_is_o
     assert warehouse.value("select count(*) from raw.sources where is_sample") == 0
 
     root.rename(root.with_name("aside"))
-    with pytest.raises(IngestError, match="What was loaded before stays"):
+    with pytest.raises(IngestError, match=r"What was loaded before stays"):
         warehouse.load(root, fallback=sample)
 
 
@@ -520,7 +553,7 @@ def test_a_sample_whose_load_was_killed_goes_as_well(
 
 def test_without_a_store_and_a_usable_sample_nothing_is_loaded(warehouse: Warehouse, tmp_path: Path) -> None:
     for fallback in (None, tmp_path / "no sample"):
-        with pytest.raises(IngestError, match="Nothing of OpenCode is at .*doctor"):
+        with pytest.raises(IngestError, match=r"Nothing of OpenCode is at .*doctor"):
             warehouse.load(tmp_path / "store", fallback=fallback)
 
 
@@ -543,7 +576,9 @@ def test_a_dry_run_says_what_a_load_would_write_and_writes_nothing(warehouse: Wa
     assert (real.counts.written, real.counts.deleted, real.counts.rejected) == (1, 1, 1)
 
 
-def test_a_dry_run_with_a_sample_in_the_warehouse_leaves_it_there(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_dry_run_with_a_sample_in_the_warehouse_leaves_it_there(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     sample = json_tree(tmp_path / "sample")
     warehouse.load(tmp_path / "store", fallback=sample)
     before = look(warehouse.path.parent)
@@ -562,10 +597,12 @@ def test_the_counts_of_every_source_add_up(warehouse: Warehouse, root: Path) -> 
 
     result = warehouse.load(root)
 
-    for one in (*result.sources, result):
-        c = one.counts
+    for c in (*(one.counts for one in result.sources), result.counts):
         assert c.scanned == c.written + c.unchanged + c.rejected
-    assert warehouse.query("select n_surrogates_replaced from raw.load_batches order by load_batch_id") == [(1,), (0,)]
+    assert warehouse.query("select n_surrogates_replaced from raw.load_batches order by load_batch_id") == [
+        (1,),
+        (0,),
+    ]
     assert result.as_json()["counts"] == {
         "scanned": 21, "written": 1, "unchanged": 19, "deleted": 0, "rejected": 1, "resolved": 0,
         "surrogates_replaced": 0,

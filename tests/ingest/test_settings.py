@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from ingest import settings
 from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
 from ingest.settings import find_sources, from_environment, is_of_store
@@ -16,7 +15,9 @@ def kinds(sources: list[Source]) -> list[tuple[str, str]]:
     return [(source.kind, source.root.name) for source in sources]
 
 
-def test_an_argument_wins_over_the_environment_and_that_over_the_default(environment: Path, tmp_path: Path) -> None:
+def test_an_argument_wins_over_the_environment_and_that_over_the_default(
+    environment: Path, tmp_path: Path
+) -> None:
     default = from_environment({"HOME": str(environment)})
     assert default.stores == (environment / ".local/share/opencode",)
     assert default.warehouse == environment / "warehouse/opencode.duckdb"
@@ -31,9 +32,15 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_default(environ
     }
     named = from_environment(environ)
     assert named.stores == (Path("/a"), Path("/b"))
-    assert (named.warehouse, named.machine, named.is_default_store) == (Path("/w/opencode.duckdb"), "box", False)
+    assert (named.warehouse, named.machine, named.is_default_store) == (
+        Path("/w/opencode.duckdb"),
+        "box",
+        False,
+    )
 
-    given = from_environment(environ, stores=["/c"], warehouse="/v/opencode.duckdb", machine="other", fallback="s")
+    given = from_environment(
+        environ, stores=["/c"], warehouse="/v/opencode.duckdb", machine="other", fallback="s"
+    )
     assert given.stores == (Path("/c"),)
     assert (given.warehouse, given.machine) == (Path("/v/opencode.duckdb"), "other")
     assert given.fallback == environment / "s"
@@ -49,7 +56,8 @@ def test_the_same_store_has_one_name_however_it_is_written(environment: Path, tm
     (tmp_path / "link").symlink_to(root)
     (environment / "mine").symlink_to(root)
 
-    found = from_environment({"HOME": str(environment)}, stores=[str(root), f"{root}/../store/", str(tmp_path / "link"), "~/mine"])  # fmt: skip
+    names = [str(root), f"{root}/../store/", str(tmp_path / "link"), "~/mine"]
+    found = from_environment({"HOME": str(environment)}, stores=names)
 
     assert found.stores == (root,)
 
@@ -59,6 +67,7 @@ def test_names_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     for stores, warehouse, machine, words in (
         ([], "/w/warehouse.duckdb", None, "must be called opencode.duckdb"),
         ([], "/w/opencode.db", None, "must be called opencode.duckdb"),
+        ([], "/what?/opencode.duckdb", None, "must not hold a question mark"),
         (["~nobody-of-this-name/x"], None, None, "leads nowhere"),
         ([str(tmp_path / "circle")], None, None, "leads nowhere"),
         ([os.fsdecode(b"/caf\xe9")], None, None, "/caf\ufffd is not UTF-8"),
@@ -113,13 +122,17 @@ def test_a_source_belongs_to_the_store_that_it_would_be_found_in() -> None:
     tree = Source("box", "json", Path("/a/b"))
     rows = Source("box", "sqlite", Path("/a/b/opencode.db"))
 
-    assert [is_of_store(tree, Path(p)) for p in ("/a/b", "/a/b/storage", "/a", "/a/b/c")] == [True, True, False, False]
+    assert [is_of_store(tree, Path(p)) for p in ("/a/b", "/a/b/storage", "/a", "/a/b/c")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert [is_of_store(rows, Path(p)) for p in ("/a/b", "/a/b/opencode.db", "/a")] == [True, True, False]
 
 
 def test_a_database_with_a_name_that_is_not_text_is_told(tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/opencode-\xff.db", "wb"):
-        pass
+    write(tmp_path / os.fsdecode(b"opencode-\xff.db"), b"")
 
     with pytest.raises(IngestError, match="is not UTF-8"):
         find_sources([tmp_path], "box")
@@ -139,6 +152,6 @@ def test_what_may_not_be_looked_into_is_told_or_left_to_its_reader(open_folder: 
 
 
 def test_without_a_host_name_the_machine_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings.socket, "gethostname", str)
+    monkeypatch.setattr("socket.gethostname", str)
 
     assert from_environment({}).machine == "unknown"

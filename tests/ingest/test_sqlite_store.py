@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -225,11 +224,16 @@ def test_a_locked_database_is_told_and_not_waited_for_without_end(
     monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.1)
     path = database(tmp_path / "opencode.db")
 
-    with running_writer(path, "begin exclusive"), pytest.raises(SourceError, match="is locked by another program"):
+    with (
+        running_writer(path, "begin exclusive"),
+        pytest.raises(SourceError, match="is locked by another program"),
+    ):
         read_all(source_of(path))
 
 
-def test_a_database_that_changes_while_it_is_copied_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_changes_while_it_is_copied_is_told(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with running_writer(store, NEW_MESSAGE):
         pass
     store.with_name("opencode.db-shm").unlink()
@@ -249,7 +253,10 @@ def test_a_database_at_rest_that_wakes_while_it_is_read_is_not_trusted(store: Pa
     reader = sqlite_store.read(source_of(store), nothing_known())
     next(reader)
 
-    with running_writer(store, NEW_MESSAGE), pytest.raises(SourceError, match="was changed while it was read"):
+    with (
+        running_writer(store, NEW_MESSAGE),
+        pytest.raises(SourceError, match="was changed while it was read"),
+    ):
         list(reader)
 
 
@@ -288,7 +295,7 @@ def test_a_damaged_page_costs_what_stands_behind_it_and_nothing_else(tmp_path: P
     known = nothing_known()
     known["parts"] = Known({"prt_1_1": (1, 1)})
     reread = set()
-    with pytest.raises(SourceError, match="table part: is damaged"):
+    with pytest.raises(SourceError, match="table part: is damaged"):  # noqa: PT012 - it is raised at the end
         for item in sqlite_store.read(source_of(path), known):
             reread.add(getattr(item, "document_id", None))
     assert "prt_1_1" in reread, "also at a later load what stands before the damage is read"
@@ -359,8 +366,10 @@ def test_rows_without_an_id_of_their_own_are_rejected_at_every_load(store: Path)
     with closing(sqlite3.connect(store)) as connection:
         for odd in (None, None, b"\xff", b"\xfe", b"msg_1"):
             insert_message(connection, odd)  # type: ignore[arg-type]
-        connection.execute("insert into session select null, project_id, null, slug, directory, title, version,"
-            " null, null, null, null, null, null, 0, 0, null, null, null, null, 1, 1, null, null from session")
+        connection.execute(
+            "insert into session select null, project_id, null, slug, directory, title, version,"
+            " null, null, null, null, null, null, 0, 0, null, null, null, null, 1, 1, null, null from session"
+        )
         connection.commit()
     expected = {
         ("sessions", "", "wrong_shape"),
@@ -402,7 +411,11 @@ def test_lone_surrogates_in_columns_are_counted(store: Path) -> None:
 
 def test_the_tables_that_hold_secrets_are_never_read(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for table in FORBIDDEN:
-        change(store, f"create table {table} (id text, data text)", f"insert into {table} values ('x', '{SECRET}')")
+        change(
+            store,
+            f"create table {table} (id text, data text)",
+            f"insert into {table} values ('x', '{SECRET}')",
+        )
     touched: list[str] = []
 
     def watch(action: int, table: str | None, *_: str | None) -> int:
@@ -428,7 +441,9 @@ def test_the_tables_that_hold_secrets_are_never_read(store: Path, monkeypatch: p
     assert touched == []
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", 'quo"te', "per%41cent", "what?", "number#1", "ünï", "semi;colon"])
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", 'quo"te', "per%41cent", "what?", "number#1", "ünï", "semi;colon"]
+)
 def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
     path = database(tmp_path / name / "opencode.db", wal=True)
 
@@ -458,12 +473,16 @@ def test_the_census_counts_sessions_by_the_version_that_made_them(store: Path) -
 
 
 @pytest.fixture(scope="module")
-def one_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    yield database(tmp_path_factory.mktemp("any") / "opencode.db", n_messages=0)
+def one_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return database(tmp_path_factory.mktemp("any") / "opencode.db", n_messages=0)
 
 
-values = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.binary(max_size=60) | st.text(
-    alphabet=st.characters(exclude_categories=["Cs"]), max_size=60
+values = (
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.binary(max_size=60)
+    | st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=60)
 )
 
 

@@ -23,7 +23,7 @@ from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, withou
 
 HOLD = """
 import sys, duckdb
-duckdb.connect(sys.argv[1])
+connection = duckdb.connect(sys.argv[1])
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -51,7 +51,9 @@ def made(warehouse: Warehouse) -> Path:
     return warehouse.path
 
 
-def test_a_new_warehouse_and_all_that_lies_beside_it_are_private(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_new_warehouse_and_all_that_lies_beside_it_are_private(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     warehouse.load(json_tree(tmp_path / "store"))
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in warehouse.path.parent.iterdir()}
@@ -109,18 +111,25 @@ def test_reading_needs_a_warehouse_with_something_in_it(warehouse: Warehouse) ->
     assert look(warehouse.path.parent) == before
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", 'quo"te', "per%41cent", "what?", "number#1", "ünï", "a;b", "c:d", "{x}"])
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", 'quo"te', "per%41cent", "number#1", "ünï", "a;b", "c:d", "{x}"]
+)
 def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
     warehouse = Warehouse(tmp_path / name / "opencode.duckdb")
 
     warehouse.load(json_tree(tmp_path / "store"))
 
     assert warehouse.path.is_file()
-    assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["opencode.duckdb", "opencode.status.json"]
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
+        "opencode.duckdb",
+        "opencode.status.json",
+    ]
     assert warehouse.value("select count(*) from raw.parts") == 4
 
 
-def test_a_busy_warehouse_is_waited_for_and_its_holder_named(made: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_busy_warehouse_is_waited_for_and_its_holder_named(
+    made: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with held(made) as pid:
         for read_only in (False, True):
             with pytest.raises(WarehouseBusyError, match=rf"in use by python\S* \(process {pid}\)") as error:
@@ -156,7 +165,7 @@ def test_a_holder_that_is_not_named_is_another_program(made: Path, monkeypatch: 
 def test_a_file_that_is_no_warehouse_is_told(warehouse: Warehouse) -> None:
     warehouse.path.parent.mkdir()
     warehouse.path.write_bytes(b"<html>" * 1000)
-    with pytest.raises(IngestError, match="is no warehouse that this DuckDB .* can open"):
+    with pytest.raises(IngestError, match=r"is no warehouse that this DuckDB .* can open"):
         open_warehouse(warehouse.path).__enter__()
 
     warehouse.path.unlink()
@@ -178,14 +187,21 @@ def test_missing_rights_are_told(open_folder: Path, tmp_path: Path) -> None:
             open_warehouse(warehouse.path).__enter__()
         with pytest.raises(IngestError, match="cannot be made"):
             open_warehouse(warehouse.path.parent / "deeper" / "opencode.duckdb").__enter__()
+        warehouse.path.parent.chmod(0)
+        with pytest.raises(IngestError, match=r"cannot be reached \(Permission denied\)"):
+            open_warehouse(warehouse.path, read_only=True).__enter__()
 
 
-def test_a_warehouse_keeps_its_small_row_groups_and_its_old_format(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_warehouse_keeps_its_small_row_groups_and_its_old_format(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     warehouse.load(json_tree(tmp_path / "store", n_messages=60, n_parts=50))
 
     groups = "select count(distinct row_group_id) from pragma_storage_info('raw.parts')"
     assert warehouse.value(groups) == 2
-    assert "v1.2.0" in str(warehouse.value("select tags from duckdb_databases() where database_name = 'opencode'"))
+    assert "v1.2.0" in str(
+        warehouse.value("select tags from duckdb_databases() where database_name = 'opencode'")
+    )
 
 
 def test_times_are_utc_whatever_the_host_says(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +274,15 @@ def test_an_attached_warehouse_is_the_current_catalog(made: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "text"), [(0, "0 bytes"), (999, "999 bytes"), (4_200, "4.2 kB"), (3_100_000, "3.1 MB"), (5 * 10**12, "5000.0 GB")]
+    ("n", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (4_200, "4.2 kB"),
+        (3_100_000, "3.1 MB"),
+        (5 * 10**12, "5,000.0 GB"),
+    ],
 )
 def test_sizes_are_told_in_the_unit_that_fits(n: int, text: str) -> None:
     assert words.size(n) == text
