@@ -233,16 +233,17 @@ class Landing:
 
     def forget_sample(self) -> int:
         """Remove the documents of the bundled sample and return their number."""
-        sample = "select source_id from raw.sources where is_sample"
-        tables = (*ENTITIES, "rejected_documents")
+        if not _one(self._connection, "select count(*) from raw.sources where is_sample"):
+            return 0
+        of_sample = "source_id in (select source_id from raw.sources where is_sample)"
         n = sum(
-            _one(self._connection, f"select count(*) from raw.{t} where source_id in ({sample})")
-            for t in ENTITIES
+            _one(self._connection, f"select count(*) from raw.{entity} where {of_sample}")
+            for entity in ENTITIES
         )
-        if n and not self._dry_run:
+        if not self._dry_run:
             self._connection.execute("begin")
-            for table in tables:
-                self._connection.execute(f"delete from raw.{table} where source_id in ({sample})")
+            for table in (*ENTITIES, "rejected_documents"):
+                self._connection.execute(f"delete from raw.{table} where {of_sample}")
             self._connection.execute("delete from raw.sources where is_sample")
             self._connection.execute("commit")
         return n
@@ -424,11 +425,12 @@ class Landing:
         cursor.execute("begin")
         if touched:
             cursor.register("chunk", _arrow(touched, {}, self._now))
+            # loaded_at as well: it says since when the new time is one that settles the matter (see RACY)
             cursor.execute(
                 f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us),
-                    size_bytes = chunk.size_bytes
+                    size_bytes = chunk.size_bytes, loaded_at = ?
                 from chunk where {table}.document_id = chunk.document_id and {table}.source_id = ?""",
-                [source_id],
+                [self._now, source_id],
             )
         if changed:
             cursor.register("chunk", _arrow(changed, landed, self._now))

@@ -18,14 +18,13 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a command works on. `stores` are as given; `is_sample` says that they are the bundled sample."""
+    """What a command works on. `fallback` is the sample, for where no store is named and none is found."""
 
     stores: tuple[Path, ...]
     warehouse: Path
     machine: str
     is_default_store: bool
     fallback: Path | None = None
-    is_sample: bool = False
 
 
 def from_environment(

@@ -117,7 +117,7 @@ def schema_version(source: Source) -> str | None:
     Raises SourceError where the database cannot be read.
     """
     with _open(source.root) as connection:
-        return _schema_version(connection, _columns_by_table(connection))
+        return _schema_version(connection, _columns_by_table(connection, source.root))
 
 
 def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
@@ -129,11 +129,7 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
     """
     problems: list[str] = []
     with _open(source.root) as connection:
-        tables = _columns_by_table(connection)
-        if not tables:
-            raise SourceError(
-                f"{source.root}: is empty. OpenCode has not written to it yet, or its history is lost."
-            )
+        tables = _columns_by_table(connection, source.root)
         steps: dict[str, Iterator[Document | Rejection | Seen]] = {
             "project": _read_rows(connection, tables, "projects", known["projects"]),
             "session": _read_rows(connection, tables, "sessions", known["sessions"]),
@@ -155,7 +151,7 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
 def census(source: Source) -> Census:
     """Return what a database holds. Raises SourceError where it cannot be read."""
     with _open(source.root) as connection:
-        tables = _columns_by_table(connection)
+        tables = _columns_by_table(connection, source.root)
         counts = {
             name: connection.execute(f"select count(*) from {name}").fetchone()[0] if name in tables else 0  # noqa: S608
             for name in ("session", "message", "part", "session_message")
@@ -280,13 +276,18 @@ def explain(path: Path, error: Exception) -> str:
     return f"cannot be read ({reason}). Check that it exists and that you may read it."
 
 
-def _columns_by_table(connection: sqlite3.Connection) -> dict[str, set[str]]:
+def _columns_by_table(connection: sqlite3.Connection, path: Path) -> dict[str, set[str]]:
     names = [
         _text(name) for (name,) in connection.execute("select name from sqlite_master where type = 'table'")
     ]
+    if not names:
+        raise SourceError(
+            f"{path}: is empty. OpenCode has not written to it yet, its -wal was not copied along, or its "
+            "history is lost."
+        )
+    # table_info is a pragma of column names: no row of a table that is never read is touched
     return {
         name: {_text(row[1]) for row in connection.execute("select * from pragma_table_info(?)", (name,))}
-        # table_info is a pragma of column names: no row of a table that is never read is touched
         for name in names
     }
 

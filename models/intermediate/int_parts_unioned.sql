@@ -7,10 +7,28 @@ parts as (
 
 ),
 
+messages as (
+
+    select
+        message_id,
+        message_format
+    from {{ ref('int_messages_deduplicated') }}
+
+),
+
+-- Where a message is there as a classic document, its parts are documents of their own.
 items as (
 
     select *
-    from {{ ref('int_session_message_items_unnested') }}
+    from {{ ref('int_session_message_items_unnested') }} as session_message_items
+    where
+        exists (
+            select 1
+            from messages
+            where
+                messages.message_id = session_message_items.message_id
+                and messages.message_format = 2
+        )
 
 ),
 

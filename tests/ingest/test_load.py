@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -89,6 +88,15 @@ def test_nothing_in_a_store_changes_when_it_is_loaded(warehouse: Warehouse, root
     assert look(root) == before
 
 
+def test_a_store_may_have_any_name(warehouse: Warehouse, tmp_path: Path) -> None:
+    root = json_tree(tmp_path / """it's a "störe"? #1 %41 ;--""")
+    database(root / "opencode-a b'c?#%41.db", wal=True)
+
+    assert warehouse.load(root).counts.written == 19
+    assert warehouse.load(root).counts.written == 0
+    assert warehouse.value("select count(*) from raw.sources where status = 'ok'") == 2
+
+
 def test_the_phases_of_a_load_are_recorded_in_order(warehouse: Warehouse, tmp_path: Path) -> None:
     warehouse.load(json_tree(tmp_path / "store"))
 
@@ -109,15 +117,17 @@ def test_a_changed_document_replaces_its_older_self_and_keeps_its_first_time(
     assert part_row(warehouse) == ("changed", hour(1), hour(2), 2, None)
 
 
-def test_a_document_that_was_only_touched_is_not_written(warehouse: Warehouse, root: Path) -> None:
+def test_a_document_that_was_only_touched_is_not_written_and_not_read_a_third_time(
+    warehouse: Warehouse, root: Path
+) -> None:
     warehouse.load(root)
-    os.utime(part_file(root, PART[1], PART[0]), (NOW.timestamp(), NOW.timestamp()))
+    write(part_file(root, PART[1], PART[0]), part(PART[1], PART[0]), at=NOW)
 
     assert warehouse.load(root).counts.written == 0
-    assert part_row(warehouse) == ("hello", hour(1), hour(1), 1, None)
-    assert warehouse.value(
-        "select origin_modified_at from raw.parts where document_id = ?", PART[1]
-    ) == NOW.replace(tzinfo=None), "so that it is not read again at every load"
+    assert part_row(warehouse) == ("hello", hour(1), hour(2), 1, None), "it is of the batch that landed it"
+
+    write(part_file(root, PART[1], PART[0]), part(PART[1], PART[0], text="other"), at=NOW)
+    assert warehouse.load(root).counts.written == 0, "as its time and size are those of the second load"
 
 
 def test_a_file_replaced_within_the_granularity_of_its_time_is_seen(warehouse: Warehouse, root: Path) -> None:

@@ -272,10 +272,9 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes, word
     path = tmp_path / "opencode.db"
     path.write_bytes(content)
 
-    for look_at in (read_all, lambda source: sqlite_store.census(source)):
-        if content or look_at is read_all:
-            with pytest.raises(SourceError, match=words):
-                look_at(source_of(path))
+    for look_at in (read_all, sqlite_store.census, sqlite_store.schema_version):
+        with pytest.raises(SourceError, match=words):
+            look_at(source_of(path))
 
 
 def test_a_damaged_page_costs_what_stands_behind_it_and_nothing_else(tmp_path: Path) -> None:
