@@ -124,8 +124,8 @@ def _sources_of(store: Path, machine: str, is_sample: bool) -> list[Source]:
     else:
         sources = []
     # A link is followed, because SQLite keeps the WAL beside the file itself.
-    databases = sorted(path.resolve() for path in store.iterdir() if path.match(DATABASES) and path.is_file())
-    sources.extend(Source(machine, "sqlite", _path(path), is_sample) for path in databases)
+    databases = sorted(_path(path) for path in store.iterdir() if path.match(DATABASES) and path.is_file())
+    sources.extend(Source(machine, "sqlite", path, is_sample) for path in databases)
     return sources
 
 

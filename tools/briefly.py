@@ -1,4 +1,4 @@
-"""Reads what dbt prints: shows on a terminal how far it is, and passes on everything from the first trouble on."""
+"""Of what dbt prints: on a terminal how far it is, and everything from the first trouble on."""
 
 import re
 import sys

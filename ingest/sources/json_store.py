@@ -90,10 +90,11 @@ def list_folder(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
-    except FileNotFoundError:  # OpenCode makes folders when it needs them and deletes them with sessions
-        return []
     except OSError as error:
-        problems.append(f"{_text(str(folder))} ({error.strerror})")
+        # OpenCode makes folders when it needs them and deletes them with sessions. But a link that leads
+        # nowhere is a disk that is not mounted.
+        if not isinstance(error, FileNotFoundError) or folder.is_symlink():
+            problems.append(f"{_text(str(folder))} ({error.strerror})")
         return []
 
 

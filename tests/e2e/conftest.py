@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,14 +53,20 @@ class Warehouse:
         return value
 
     def _run(self, command: list[str], code: int) -> "subprocess.CompletedProcess[str]":
-        environment = os.environ | self.environment | {
-            "OPENCODE_STORE": self.store,
-            "OPENCODE_WAREHOUSE": str(self.path),
-            "OPENCODE_MACHINE": "desk",
-            "DBT_PROFILES_DIR": str(PROJECT),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        }
-        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        environment = (
+            os.environ
+            | self.environment
+            | {
+                "OPENCODE_STORE": self.store,
+                "OPENCODE_WAREHOUSE": str(self.path),
+                "OPENCODE_MACHINE": "desk",
+                "DBT_PROFILES_DIR": str(PROJECT),
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            }
+        )
+        done = subprocess.run(
+            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == code, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -108,7 +114,7 @@ class History:
 
 
 @pytest.fixture(scope="session")
-def history(unpacked: Callable[[str], Path], new_warehouse: NewWarehouse) -> Iterator[Callable[[str], History]]:
+def history(unpacked: Callable[[str], Path], new_warehouse: NewWarehouse) -> Callable[[str], History]:
     """Return a function that gives a history, loaded and built once for all tests."""
     built: dict[str, History] = {}
 
@@ -121,4 +127,4 @@ def history(unpacked: Callable[[str], Path], new_warehouse: NewWarehouse) -> Ite
             built[name] = History(folder, warehouse)
         return built[name]
 
-    yield build
+    return build

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 History = Any
+TEXTUAL = ("text", "reasoning")
 EXPORTED = ("1.1.65", "1.2.27", "1.18.34", "1.1.65__to_1.18.34", "1.18.34-v2api")
 
 
@@ -16,7 +17,9 @@ def test_landed_documents_equal_opencodes_own_export(history: Callable[[str], Hi
     query = real.warehouse.query
 
     def landed(entity: str, document_id: str) -> Any:
-        return json.loads(real.warehouse.one(f"select payload from raw.{entity} where document_id = ?", document_id))
+        return json.loads(
+            real.warehouse.one(f"select payload from raw.{entity} where document_id = ?", document_id)
+        )
 
     exports = sorted((real.folder / "export").glob("*.json"))
     assert exports
@@ -63,7 +66,8 @@ def test_published_rows_equal_opencodes_own_export(history: Callable[[str], Hist
             expected = message["info"]
             [row] = query(
                 "select role, agent, model_id, finish_reason, error_name, working_directory,"
-                " epoch_ms(created_at), epoch_ms(completed_at), tokens_input_recorded, tokens_output_recorded,"
+                " epoch_ms(created_at), epoch_ms(completed_at), tokens_input_recorded,"
+                " tokens_output_recorded,"
                 " tokens_reasoning_recorded, tokens_cache_read_recorded, tokens_cache_write_recorded,"
                 " tokens_total_recorded, cost_recorded_usd::double from messages where message_id = ?",
                 expected["id"],
@@ -94,6 +98,10 @@ def test_published_rows_equal_opencodes_own_export(history: Callable[[str], Hist
                 expected["id"],
             )
             assert published == [
-                (part["id"], part["type"], part.get("text") if part["type"] in ("text", "reasoning") else None)
+                (
+                    part["id"],
+                    part["type"],
+                    part.get("text") if part["type"] in ("text", "reasoning") else None,
+                )
                 for part in message["parts"]
             ]

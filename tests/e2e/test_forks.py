@@ -35,7 +35,9 @@ def delete_session(database: Path, session_id: str) -> None:
         connection.execute("pragma foreign_keys = on")
         connection.execute("delete from session where id = ?", (session_id,))
         connection.commit()
-        assert connection.execute("select count(*) from message where session_id = ?", (session_id,)).fetchone() == (0,)
+        assert connection.execute(
+            "select count(*) from message where session_id = ?", (session_id,)
+        ).fetchone() == (0,)
 
 
 def test_totals_count_every_copied_message_once(history: Callable[[str], Any]) -> None:
@@ -72,8 +74,8 @@ def test_every_message_counts_once_when_the_original_was_deleted_before_the_firs
     real = history("1.18.34")
     original = original_of_the_forks(real.warehouse)
     [(own, copied)] = real.warehouse.query(
-        "select count(*) filter (where session_id = ?), count(distinct (role, created_at)) filter (where is_fork_copy)"
-        " from messages",
+        "select count(*) filter (where session_id = ?),"
+        " count(distinct (role, created_at)) filter (where is_fork_copy) from messages",
         original,
     )
     store = tmp_path / "opencode"
@@ -83,7 +85,7 @@ def test_every_message_counts_once_when_the_original_was_deleted_before_the_firs
     warehouse = new_warehouse(store)
     warehouse.load()
     warehouse.build()
-    # The forks are the only ones left to have the copied messages: each is owned by the first fork that has it.
+    # The forks are the only ones left with the copied messages: the first that has one owns it.
     assert warehouse.one("select count(*) from messages") == 779 - own
     assert warehouse.query(TOTALS)[0][0] == 779 - 16 - own + copied
     owners = "select count(distinct session_id) from messages where is_fork_copy"

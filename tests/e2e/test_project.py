@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-NOT_OURS = (".git", ".venv", "target", "dbt_packages", "logs", "warehouse", "*cache*", "*.egg-info", ".hypothesis", ".coverage*")
+NOT_OURS = (
+    ".git",
+    ".venv",
+    "target",
+    "dbt_packages",
+    "logs",
+    "warehouse",
+    "*cache*",
+    "*.egg-info",
+    ".hypothesis",
+    ".coverage*",
+)
 
 
 def test_an_empty_store_builds_and_passes_every_test_unit_tests_included(
@@ -98,5 +109,7 @@ def tree(folder: Path) -> set[Path]:
     for path, folders, files in os.walk(folder):
         skip = ignored(path, [*folders, *files])
         folders[:] = [name for name in folders if name not in skip]
-        found |= {Path(path, name).relative_to(folder) for name in files if name not in skip and name != ".user.yml"}
+        found |= {
+            Path(path, name).relative_to(folder) for name in files if name not in skip and name != ".user.yml"
+        }
     return {path for path in found if "__pycache__" not in path.parts}

@@ -1,4 +1,4 @@
-"""The warehouse agrees with what OpenCode and the billing side say of real histories, to the token and the cent."""
+"""The warehouse agrees with OpenCode and with the billing side, to the token and the cent."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -23,11 +23,15 @@ def test_sessions_messages_and_parts_are_counted_as_opencode_counts_them(
         assert query(f"select count(*) from {table}s") == [(counts[table],)], table
     assert dict(query("select role, count(*) from messages group by role")) == counts["roles"]
     assert dict(query("select part_type, count(*) from parts group by part_type")) == counts["part_types"]
-    tools = "select tool_name || ':' || tool_status, count(*) from staging.stg_opencode__parts where part_type = 'tool'"
-    assert dict(query(f"{tools} group by 1")) == counts["tools"]
+    tools = """
+        select tool_name || ':' || tool_status, count(*)
+        from staging.stg_opencode__parts where part_type = 'tool' group by 1"""
+    assert dict(query(tools)) == counts["tools"]
     assert query("select sum(n_todos)::int from staging.stg_opencode__todos") == [(counts["todo"],)]
     assert query("select count(*) from sessions where not is_root") == [(counts["children"],)]
-    finished = "select coalesce(finish_reason, 'None'), count(*) from messages where role = 'assistant' group by 1"
+    finished = (
+        "select coalesce(finish_reason, 'None'), count(*) from messages where role = 'assistant' group by 1"
+    )
     assert dict(query(finished)) == counts["finish"]
     errors = """
         select error_name || case when error_name = 'APIError'
@@ -39,7 +43,9 @@ def test_sessions_messages_and_parts_are_counted_as_opencode_counts_them(
 
 
 @pytest.mark.parametrize("name", CLASSIC)
-def test_recorded_tokens_and_cost_add_up_to_opencodes_own_sums(history: Callable[[str], History], name: str) -> None:
+def test_recorded_tokens_and_cost_add_up_to_opencodes_own_sums(
+    history: Callable[[str], History], name: str
+) -> None:
     real = history(name)
     sums = real.truth("sums.json")["messages"]
     figures = ", ".join(f"sum(tokens_{kind}_recorded)::bigint" for kind in TOKENS)
@@ -54,7 +60,9 @@ def test_step_finish_parts_add_up_to_opencodes_own_sums_orphans_included(
 ) -> None:
     real = history(name)
     sums = real.truth("sums.json")["step_finish"]
-    [row] = real.warehouse.query("select count(*), sum(part_cost_usd) from parts where part_type = 'step-finish'")
+    [row] = real.warehouse.query(
+        "select count(*), sum(part_cost_usd) from parts where part_type = 'step-finish'"
+    )
     assert row[0] == sums["n"]
     assert abs(row[1] - Decimal(str(sums["cost"]))) < MICRO
 
@@ -114,7 +122,9 @@ def test_sessions_of_the_v2_interface_show_their_messages_parts_and_tokens(
         }
         for message_id, row in rows.items():
             content = row.get("content", [{"type": "text"}] if row.get("text") else [])
-            found = query("select part_type from parts where message_id = ? order by sequence_number", message_id)
+            found = query(
+                "select part_type from parts where message_id = ? order by sequence_number", message_id
+            )
             assert [part_type for (part_type,) in found] == [item["type"] for item in content]
     main = real.truth("billed_totals.json")["main"]
     [row] = query(
@@ -126,4 +136,6 @@ def test_sessions_of_the_v2_interface_show_their_messages_parts_and_tokens(
 
 def test_a_v2_answer_belongs_to_the_prompt_before_it(history: Callable[[str], History]) -> None:
     query = history("1.18.34-v2api").warehouse.query
-    assert query("select count(*) from messages where role = 'assistant' and parent_message_id is null") == [(0,)]
+    assert query("select count(*) from messages where role = 'assistant' and parent_message_id is null") == [
+        (0,)
+    ]

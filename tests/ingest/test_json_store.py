@@ -191,8 +191,11 @@ def test_a_part_folder_moved_to_a_larger_disk_is_followed(tree: Source, tmp_path
     (tree.root / "storage" / "part").symlink_to(tmp_path / "parts")
 
     documents, _, _ = read_all(tree)
-
     assert ("parts", "prt_ses_1_1_1") in documents
+
+    (tmp_path / "parts").rename(tmp_path / "not mounted")
+    with pytest.raises(SourceError, match=r"storage/part \(No such file or directory\)"):
+        read_all(tree)
 
 
 def test_a_tree_without_folders_is_empty(tmp_path: Path) -> None:
