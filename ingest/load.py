@@ -326,7 +326,7 @@ def describe(result: LoadResult) -> str:
         lines.append("No OpenCode history was found on this machine: the bundled sample is used instead.")
     for one in result.sources:
         figures = f"{words.count(one.counts.scanned, 'document')}, {one.counts.written:,} new or changed"
-        lines.append(f"  {one.source.kind:<6} {words.printable(one.source.root)}: {figures}")
+        lines.append(f"  {one.source.kind:<6} {words.place(one.source.root)}: {figures}")
     would = "would be " if result.is_dry_run else ""
     summary = (
         "Nothing changed since the last load, nothing was written."

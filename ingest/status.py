@@ -1,5 +1,7 @@
 """What the warehouse holds, in figures and in words."""
 
+import shlex
+import sys
 from pathlib import Path
 
 import duckdb
@@ -105,7 +107,7 @@ def describe(figures: Figures) -> str:
     for source in sources:
         state = "" if source["status"] == "ok" else f" [{source['status']}]"
         sample = " (the bundled sample)" if source["is_sample"] else ""
-        lines.append(f"  {source['kind']:<6}  {words.printable(source['root'])}{sample}{state}")
+        lines.append(f"  {source['kind']:<6}  {words.place(source['root'])}{sample}{state}")
     if not sources:
         lines.append("  nothing yet: run `opencode-ingest load`, or `opencode-ingest doctor` to see why")
     documents = figures["documents"]
@@ -124,9 +126,9 @@ def describe(figures: Figures) -> str:
     lines += [
         "",
         "Warehouse",
-        f"  {words.printable(figures['warehouse'])} ({words.size(_int(figures['size_bytes']))})",
+        f"  {words.place(figures['warehouse'])} ({words.size(_int(figures['size_bytes']))})",
     ]
-    lines += ["", "Next", *_next(words.printable(figures["warehouse"]), figures["history"])]
+    lines += ["", "Next", *_next(words.place(figures["warehouse"]), figures["history"])]
     lines += [
         f"Problem: {words.printable(source['message'])}"
         for source in sources
@@ -161,7 +163,12 @@ def _history(history: object) -> list[str]:
             ("messages", f"{history['messages']:,} (copies made by forks are counted once)"),
             ("parts", f"{history['parts']:,}"),
             ("tokens", tokens),
-            ("cost", "unknown" if cost is None else f"{cost:,.4f} USD as recorded by OpenCode"),
+            (
+                "cost",
+                "unknown"
+                if cost is None
+                else f"{cost:,.4f} USD as recorded by OpenCode (calls for titles are billed, not stored)",
+            ),
             ("from, to", f"{words.when(history['first_at'])}, {words.when(history['last_at'])}"),
         ]
     )
@@ -170,9 +177,12 @@ def _history(history: object) -> list[str]:
 def _next(warehouse: str, history: object) -> list[str]:
     if not isinstance(history, dict):
         return ["  make run"]
+    beside = Path(sys.executable).with_name("duckdb")
+    duckdb_command = words.place(beside) if beside.exists() else "duckdb"
     return [
-        f"  duckdb {warehouse}   then `select * from sessions order by created_at desc limit 10`",
-        "  README.md has the first questions with their SQL; `make docs` the description of every table",
+        f"  {duckdb_command} -readonly {shlex.quote(warehouse)}",
+        "  then: select title, model_id, duration_ms from sessions order by created_at desc limit 10;",
+        "  README.md has the first questions with their SQL; `make docs` writes a page of every table.",
     ]
 
 

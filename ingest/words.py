@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from pathlib import Path
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -9,6 +10,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 def printable(text: object) -> str:
     """Return text without control characters and terminal escapes, each shown as U+FFFD."""
     return _CONTROL.sub("\ufffd", str(text))
+
+
+def place(path: object) -> str:
+    """Return a path as printable text, relative where it lies below the present folder."""
+    here = Path.cwd()
+    found = Path(str(path))
+    return printable(found.relative_to(here) if found.is_relative_to(here) else found)
 
 
 def count(n: int, noun: str) -> str:
