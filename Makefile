@@ -12,6 +12,9 @@ BIN := .venv/bin
 INGEST := $(BIN)/python -m ingest
 DBT := $(BIN)/dbt --no-use-colors
 BRIEFLY := $(BIN)/python tools/briefly.py
+WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
+# sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
+LINT_WAREHOUSE := target/lint/opencode.duckdb
 
 # The project's own profile is the one that counts, and nobody is told of its use.
 export DBT_PROFILES_DIR := $(CURDIR)
