@@ -224,7 +224,8 @@ def test_two_loads_at_once_take_turns(warehouse: Warehouse, tmp_path: Path) -> N
 
 def test_a_load_interrupted_from_the_keyboard_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
     root = store(tmp_path / "store")
-    script = KILLED.replace(
+    # A process that a shell started in the background ignores the keyboard, and so do its children.
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + KILLED.replace(
         "os.kill(os.getpid(), signal.SIGKILL)", "print('here', flush=True); import time; time.sleep(60)"
     )
     arguments = ["load", "--store", str(root), "--warehouse", str(warehouse.path), "--machine", "box"]
