@@ -31,7 +31,8 @@ setup: ready ## Install everything into .venv, get the dbt packages, create an e
 run: ready ## Load OpenCode's history (else the sample), build the warehouse, test it, sum up
 	@echo "Run 1/3: loading OpenCode's records"
 	@$(INGEST) load --fallback sample || [ $$? -eq 1 ]
-	@echo "Run 2/3: building the tables (dbt run)"
+	@echo "Run 2/3: building the tables (dbt seed, dbt run)"
+	@set -o pipefail; $(DBT) seed | $(BRIEFLY)
 	@set -o pipefail; $(DBT) run | $(BRIEFLY)
 	@echo "Run 3/3: testing them (dbt test)"
 	@set -o pipefail; failed=0; $(DBT) test | $(BRIEFLY) || failed=$$?; $(INGEST) status; exit $$failed

@@ -1,7 +1,8 @@
 {%- set paths = {
     'item_type': 'type',
     'text': 'text',
-    'started_at': 'time.created'
+    'started_at': 'time.created',
+    'ended_at': 'time.completed'
 } -%}
 
 with
@@ -104,6 +105,7 @@ identified as (
             {{ json_timestamp(json_field('parsed.fields', paths, 'started_at')) }},
             listed.created_at
         ) as created_at,
+        {{ json_timestamp(json_field('parsed.fields', paths, 'ended_at')) }} as ended_at,
         parsed.source_id,
         listed.origin_modified_at,
         listed.load_batch_id,

@@ -100,3 +100,24 @@ def test_a_second_load_writes_nothing_and_the_build_stays_the_same(
     assert counts["unchanged"] == counts["scanned"] == 3772
     warehouse.build()
     assert warehouse.query(query) == before
+
+
+def test_a_tool_and_a_part_type_that_are_new_are_kept_counted_and_named_by_a_warning(
+    unpacked: Callable[[str], Path], new_warehouse: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = tmp_path / "opencode"
+    shutil.copytree(unpacked("histories/1.1.65") / "storage", store / "storage")
+    parts = sorted((store / "storage").glob("part/*/*.json"))
+    tools = [path for path in parts if json.loads(path.read_text())["type"] == "tool"]
+    rewrite(tools[0], tool="frobnicate")
+    rewrite(tools[1], type="hologram")
+    warehouse = new_warehouse(store)
+    warehouse.load()
+    output = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    assert "WARN 1 tools_are_of_a_known_family" in output
+    assert "WARN 1 accepted_values_parts_part_type" in output
+    assert warehouse.query("select tool_name, tool_family from tools where not is_known") == [
+        ("frobnicate", "other")
+    ]
+    assert warehouse.query("select part_type from parts where part_id = ?", tools[1].stem) == [("hologram",)]
+    assert warehouse.one("select count(*) from parts") == len(parts)

@@ -23,11 +23,9 @@ def test_sessions_messages_and_parts_are_counted_as_opencode_counts_them(
         assert query(f"select count(*) from {table}s") == [(counts[table],)], table
     assert dict(query("select role, count(*) from messages group by role")) == counts["roles"]
     assert dict(query("select part_type, count(*) from parts group by part_type")) == counts["part_types"]
-    tools = """
-        select tool_name || ':' || tool_status, count(*)
-        from staging.stg_opencode__parts where part_type = 'tool' group by 1"""
+    tools = "select tool_name || ':' || status_recorded, count(*) from tool_calls group by 1"
     assert dict(query(tools)) == counts["tools"]
-    assert query("select sum(n_todos)::int from staging.stg_opencode__todos") == [(counts["todo"],)]
+    assert query("select count(*) from todos where is_current") == [(counts["todo"],)]
     assert query("select count(*) from sessions where not is_root") == [(counts["children"],)]
     finished = (
         "select coalesce(finish_reason, 'None'), count(*) from messages where role = 'assistant' group by 1"
@@ -40,6 +38,44 @@ def test_sessions_messages_and_parts_are_counted_as_opencode_counts_them(
     assert dict(query(errors)) == counts["errors"]
     models = "select model_id, count(*) from messages where role = 'assistant' group by 1"
     assert dict(query(models)) == counts["models"]
+
+
+FOCUSED = {
+    "tool": "tool_calls",
+    "text": "text_messages",
+    "reasoning": "thinking_blocks",
+    "step-start": "step_events where event_type = 'step-start'",
+    "step-finish": "step_events where event_type = 'step-finish'",
+    "patch": "patches",
+    "compaction": "compactions",
+    "file": "attachments where not is_from_tool",
+    "agent": "requested_agents where request_type = 'agent'",
+    "subtask": "requested_agents where request_type = 'subtask'",
+}
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_every_part_type_has_its_table_with_its_count(history: Callable[[str], History], name: str) -> None:
+    real = history(name)
+    counted = {
+        part_type: real.warehouse.one(f"select count(*) from {table}") for part_type, table in FOCUSED.items()
+    }
+    assert counted == real.truth("counts.json")["part_types"]
+
+
+@pytest.mark.parametrize("name", CLASSIC)
+def test_a_completed_call_took_from_its_start_to_its_end(
+    history: Callable[[str], History], name: str
+) -> None:
+    query = history(name).warehouse.query
+    recorded = """
+        select document_id, (payload->>'$.state.time.end')::bigint - (payload->>'$.state.time.start')::bigint
+        from raw.parts
+        where (payload->>'$.type') = 'tool' and (payload->>'$.state.status') = 'completed'"""
+    published = "select part_id, execution_time_ms from tool_calls where status_recorded = 'completed'"
+    assert dict(query(published)) == dict(query(recorded))
+    # Every assistant message has a root path, and every call that has ended with a real clock a time.
+    assert query("select count(*) from messages where role = 'assistant' and root_path is null") == [(0,)]
 
 
 @pytest.mark.parametrize("name", CLASSIC)

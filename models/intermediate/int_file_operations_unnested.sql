@@ -1,0 +1,119 @@
+{%- set args = {
+    'file_path': 'filePath',
+    'path': 'path',
+    'content': 'content'
+} -%}
+{%- set metadata = {
+    'additions': 'filediff.additions',
+    'deletions': 'filediff.deletions',
+    'display_type': 'display.type',
+    'files': 'files'
+} -%}
+{%- set file = {
+    'file_path': 'filePath',
+    'move_path': 'movePath',
+    'change': 'type',
+    'additions': 'additions',
+    'deletions': 'deletions'
+} -%}
+
+with
+
+tool_calls as (
+
+    select
+        source_id,
+        part_id,
+        tool_name,
+        tool_args,
+        metadata_json
+    from {{ ref('int_tool_calls_unioned') }}
+    where
+        tool_name in (
+            'read', 'write', 'edit', 'multiedit', 'patch', 'apply_patch', 'list', 'ls', 'glob'
+        )
+
+),
+
+parsed as (
+
+    select
+        *,
+        {{ json_fields('tool_args', args) }} as args,
+        {{ json_fields('metadata_json', metadata) }} as metadata
+    from tool_calls
+
+),
+
+files as (
+
+    select
+        parsed.source_id,
+        parsed.part_id,
+        items.item_index,
+        {{ json_fields('items.item', file) }} as fields
+    from parsed
+    {{ array_rows(json_array_items(json_field('parsed.metadata', metadata, 'files')), 'items') }}
+    where parsed.tool_name in ('patch', 'apply_patch')
+
+),
+
+unioned as (
+
+    select
+        source_id,
+        part_id,
+        cast(0 as bigint) as item_index,
+        case
+            when tool_name in ('read', 'list', 'ls', 'glob') then 'read'
+            when tool_name = 'write' then 'write'
+            else 'edit'
+        end as operation,
+        coalesce(
+            {{ json_field('args', args, 'file_path') }}, {{ json_field('args', args, 'path') }}
+        ) as file_path,
+        cast(null as {{ dbt.type_string() }}) as moved_to_path,
+        tool_name in ('list', 'ls', 'glob')
+        or coalesce({{ json_field('metadata', metadata, 'display_type') }} = 'directory', false)
+            as is_directory,
+        case
+            when tool_name = 'write'
+                then {{ byte_length(json_field('args', args, 'content')) }}
+        end as file_size,
+        {{ json_bigint(json_field('metadata', metadata, 'additions')) }} as additions,
+        {{ json_bigint(json_field('metadata', metadata, 'deletions')) }} as deletions
+    from parsed
+    where tool_name not in ('patch', 'apply_patch')
+
+    union all
+
+    select
+        source_id,
+        part_id,
+        item_index,
+        case {{ json_field('fields', file, 'change') }}
+            when 'add' then 'write'
+            when 'delete' then 'delete'
+            when 'move' then 'move'
+            else 'edit'
+        end as operation,
+        {{ json_field('fields', file, 'file_path') }} as file_path,
+        {{ json_field('fields', file, 'move_path') }} as moved_to_path,
+        false as is_directory,
+        cast(null as bigint) as file_size,
+        {{ json_bigint(json_field('fields', file, 'additions')) }} as additions,
+        {{ json_bigint(json_field('fields', file, 'deletions')) }} as deletions
+    from files
+
+),
+
+-- A pattern that is looked for everywhere names no directory, a call with broken arguments no file.
+located as (
+
+    select *
+    from unioned
+    where file_path is not null
+
+)
+
+select * from located

@@ -1,0 +1,154 @@
+{%- set file = {
+    'mime': 'mime',
+    'filename': 'filename',
+    'name': 'name',
+    'url': 'url',
+    'uri': 'uri'
+} -%}
+
+with
+
+parts as (
+
+    select
+        part_id,
+        message_id,
+        session_id,
+        source_id,
+        part_type,
+        is_orphan,
+        is_fork_copy,
+        created_at,
+        load_batch_id,
+        deleted_at
+    from {{ ref('parts') }}
+    where part_type in ('file', 'tool')
+
+),
+
+-- A file of a message is a part of its own; a tool returns files inside its state.
+files as (
+
+    select
+        source_id,
+        part_id,
+        cast(0 as bigint) as item_index,
+        false as is_from_tool,
+        file_mime as mime,
+        file_name as filename,
+        file_url as url
+    from {{ ref('stg_opencode__parts') }}
+    where part_type = 'file'
+
+),
+
+v2_files as (
+
+    select
+        source_id,
+        part_id,
+        {{ json_fields('item_json', file) }} as fields
+    from {{ ref('int_session_message_items_unnested') }}
+    where part_type = 'file'
+
+),
+
+tool_calls as (
+
+    select
+        source_id,
+        part_id,
+        attachments_json
+    from {{ ref('int_tool_calls_unioned') }}
+    where attachments_json is not null
+
+),
+
+tool_files as (
+
+    select
+        tool_calls.source_id,
+        tool_calls.part_id,
+        items.item_index,
+        {{ json_fields('items.item', file) }} as fields
+    from tool_calls
+    {{ array_rows(json_array_items('tool_calls.attachments_json'), 'items') }}
+
+),
+
+unioned as (
+
+    select * from files
+
+    union all
+
+    select
+        source_id,
+        part_id,
+        cast(0 as bigint) as item_index,
+        false as is_from_tool,
+        {{ json_field('fields', file, 'mime') }} as mime,
+        coalesce(
+            {{ json_field('fields', file, 'filename') }}, {{ json_field('fields', file, 'name') }}
+        ) as filename,
+        coalesce(
+            {{ json_field('fields', file, 'url') }}, {{ json_field('fields', file, 'uri') }}
+        ) as url
+    from v2_files
+
+    union all
+
+    select
+        source_id,
+        part_id,
+        item_index,
+        true as is_from_tool,
+        {{ json_field('fields', file, 'mime') }} as mime,
+        {{ json_field('fields', file, 'filename') }} as filename,
+        {{ json_field('fields', file, 'url') }} as url
+    from tool_files
+
+),
+
+described as (
+
+    select
+        -- ids
+        unioned.part_id || ':' || cast(unioned.item_index as {{ dbt.type_string() }})
+            as attachment_id,
+        unioned.part_id,
+        parts.message_id,
+        parts.session_id,
+
+        -- strings; a data: URL holds the file itself, which is left in raw
+        unioned.mime,
+        unioned.filename,
+        case when unioned.url not like 'data:%' then unioned.url end as url,
+
+        -- numbers
+        case
+            when unioned.url like 'data:%' then {{ byte_length('unioned.url') }}
+        end as inline_size_bytes,
+
+        -- booleans
+        unioned.is_from_tool,
+        parts.is_orphan,
+        parts.is_fork_copy,
+
+        -- timestamps
+        parts.created_at as attached_at,
+
+        -- lineage
+        parts.source_id,
+        parts.load_batch_id,
+        parts.deleted_at
+    from unioned
+    -- one row: the document of the store that counts
+    inner join parts
+        on
+            unioned.part_id = parts.part_id
+            and unioned.source_id = parts.source_id
+
+)
+
+select * from described

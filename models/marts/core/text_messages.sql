@@ -1,0 +1,88 @@
+with
+
+parts as (
+
+    select
+        part_id,
+        message_id,
+        session_id,
+        source_id,
+        content,
+        is_orphan,
+        is_fork_copy,
+        created_at,
+        load_batch_id,
+        deleted_at
+    from {{ ref('parts') }}
+    where part_type in ('text')
+
+),
+
+messages as (
+
+    select
+        message_id,
+        role
+    from {{ ref('messages') }}
+
+),
+
+texts as (
+
+    select
+        source_id,
+        part_id,
+        is_synthetic,
+        is_ignored,
+        text_started_at,
+        text_ended_at
+    from {{ ref('stg_opencode__parts') }}
+    where part_type = 'text'
+
+),
+
+described as (
+
+    select
+        -- ids
+        parts.part_id,
+        parts.message_id,
+        parts.session_id,
+
+        -- strings
+        messages.role,
+        parts.content,
+
+        -- numbers
+        cast(null as bigint) as token_count,
+        -- Up to 1.2 the end overwrites the start, so that every text seems to take no time.
+        case
+            when texts.text_ended_at > texts.text_started_at
+                then {{ ms_between('texts.text_started_at', 'texts.text_ended_at') }}
+        end as duration_ms,
+
+        -- booleans
+        coalesce(texts.is_synthetic, false) as is_synthetic,
+        coalesce(texts.is_ignored, false) as is_ignored,
+        parts.is_orphan,
+        parts.is_fork_copy,
+
+        -- timestamps
+        parts.created_at,
+
+        -- lineage
+        parts.source_id,
+        parts.load_batch_id,
+        parts.deleted_at
+    from parts
+    left join messages
+        on parts.message_id = messages.message_id
+    -- one row: the document of the store that counts; none for a v2 part
+    left join texts
+        on
+            parts.part_id = texts.part_id
+            and parts.source_id = texts.source_id
+
+)
+
+select * from described
