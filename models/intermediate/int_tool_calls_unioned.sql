@@ -1,3 +1,6 @@
+{#- A view: as a table it would hold the text of a whole history once more (2 GB: build 28 s, else 33). -#}
+{{ config(materialized='view') }}
+
 {%- set paths = {
     'call_id': 'id',
     'tool_name': 'name',
