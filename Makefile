@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs clean ready
+.PHONY: help setup run test lint docs dictionary clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -23,7 +23,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List what can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: ready ## Install everything into .venv, get the dbt packages, create an empty warehouse
 	@echo "Set-up is complete. Next: make run"
@@ -41,16 +41,19 @@ test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage"
 	@$(BIN)/pytest --cov
 
-lint: ready ## Check style and types of Python, YAML and SQL
-	@echo "Lint 1/5: ruff check"
+lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
+	@echo "Lint 1/6: ruff check"
 	@$(BIN)/ruff check
-	@echo "Lint 2/5: ruff format"
+	@echo "Lint 2/6: ruff format"
 	@$(BIN)/ruff format --check
-	@echo "Lint 3/5: mypy"
+	@echo "Lint 3/6: mypy"
 	@$(BIN)/mypy --strict ingest tests offline_packages tools
-	@echo "Lint 4/5: yamllint"
+	@echo "Lint 4/6: yamllint"
 	@$(BIN)/yamllint --strict .
-	@echo "Lint 5/5: sqlfluff (it compiles every model first)"
+	@echo "Lint 5/6: data dictionary and ER diagram"
+	@$(DBT) --quiet parse
+	@$(BIN)/python tools/data_dictionary.py --check
+	@echo "Lint 6/6: sqlfluff (it compiles every model first)"
 	@$(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null
 	@OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) $(BIN)/sqlfluff lint models tests
 
@@ -58,6 +61,10 @@ docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
 	@set -o pipefail; $(DBT) docs generate --static | $(BRIEFLY)
 	@echo "Open target/static_index.html in a browser."
+
+dictionary: ready ## Write docs/data-dictionary.md and docs/er-diagram.md anew, from the models' YAML
+	@$(DBT) --quiet parse
+	@$(BIN)/python tools/data_dictionary.py
 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
 	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
