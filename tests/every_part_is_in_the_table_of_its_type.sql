@@ -1,5 +1,5 @@
 -- The focused tables together hold every part exactly once, each in the table that its type says. A
--- part of a type that is not known here stays in parts alone, and accepted_values names its type.
+-- part of a type that is not known here stays in parts alone, and known_values names its type.
 with
 
 focused as (

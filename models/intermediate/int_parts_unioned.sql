@@ -1,4 +1,5 @@
-{#- A view: as a table it would hold the text of a whole history once more (2 GB: build 28 s, else 33). -#}
+{#- A view: as a table it would hold the text of a whole history once more (2 GB: build 28 s,
+    else 33 s). -#}
 {{ config(materialized='view') }}
 
 with

@@ -115,7 +115,9 @@ def test_a_tool_and_a_part_type_that_are_new_are_kept_counted_and_named_by_a_war
     warehouse.load()
     output = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     assert "WARN 1 tools_are_of_a_known_family" in output
-    assert "WARN 1 accepted_values_parts_part_type" in output
+    assert "new tool: frobnicate" in output
+    assert "WARN 1 known_values_parts_part_type" in output
+    assert "new parts.part_type: hologram" in output
     assert warehouse.query("select tool_name, tool_family from tools where not is_known") == [
         ("frobnicate", "other")
     ]

@@ -1,5 +1,6 @@
 """The warehouse agrees with OpenCode and with the billing side, to the token and the cent."""
 
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -54,17 +55,43 @@ FOCUSED = {
 }
 
 
-@pytest.mark.parametrize("name", CLASSIC)
-def test_every_part_type_has_its_table_with_its_count(history: Callable[[str], History], name: str) -> None:
+@pytest.mark.parametrize("name", [*CLASSIC, "1.1.65__to_1.18.34"])
+def test_every_part_type_tool_and_status_has_its_table_with_its_count(
+    history: Callable[[str], History], name: str
+) -> None:
     real = history(name)
-    counted = {
-        part_type: real.warehouse.one(f"select count(*) from {table}") for part_type, table in FOCUSED.items()
-    }
-    assert counted == real.truth("counts.json")["part_types"]
+    counts = real.truth("counts.json")
+    # What came with a history speaks of its database alone, where there is one beside a tree.
+    of_store = f"source_id like '%:{counts['kind']}:%'"
+
+    def counted(table: str, where: str = "true") -> Any:
+        return real.warehouse.one(f"select count(*) from {table} where {of_store} and {where}")
+
+    tables = {part_type: found.partition(" where ")[::2] for part_type, found in FOCUSED.items()}
+    found = {part_type: counted(table, where or "true") for part_type, (table, where) in tables.items()}
+    assert {part_type: n for part_type, n in found.items() if n} == counts["part_types"]
+    tools = (
+        f"select tool_name || ':' || status_recorded, count(*) from tool_calls where {of_store} group by 1"
+    )
+    assert dict(real.warehouse.query(tools)) == counts["tools"]
 
 
-@pytest.mark.parametrize("name", CLASSIC)
-def test_a_completed_call_took_from_its_start_to_its_end(
+def test_the_tool_calls_of_v2_sessions_are_those_that_the_interface_lists(
+    history: Callable[[str], History],
+) -> None:
+    real = history("1.18.34-v2api")
+    listed: Counter[str] = Counter()
+    for page in real.folder.glob("v2_messages_*.json"):
+        for row in real.truth(page.name)["data"]:
+            for item in row.get("content", []):
+                if item["type"] == "tool":
+                    listed[f"{item['name']}:{item['state']['status']}"] += 1
+    tools = "select tool_name || ':' || status_recorded, count(*) from tool_calls group by 1"
+    assert dict(real.warehouse.query(tools)) == dict(listed)
+
+
+@pytest.mark.parametrize("name", [*CLASSIC, "1.1.65__to_1.18.34", "1.18.34-v2api"])
+def test_a_call_took_from_its_start_to_its_end_and_a_step_knows_its_place(
     history: Callable[[str], History], name: str
 ) -> None:
     query = history(name).warehouse.query
@@ -73,8 +100,9 @@ def test_a_completed_call_took_from_its_start_to_its_end(
         from raw.parts
         where (payload->>'$.type') = 'tool' and (payload->>'$.state.status') = 'completed'"""
     published = "select part_id, execution_time_ms from tool_calls where status_recorded = 'completed'"
-    assert dict(query(published)) == dict(query(recorded))
-    # Every assistant message has a root path, and every call that has ended with a real clock a time.
+    classic = f"{published} and part_id like 'prt\\_%' escape '\\'"
+    assert dict(query(classic)) == dict(query(recorded))
+    assert query(f"select count(*) from ({published}) where execution_time_ms is null") == [(0,)]
     assert query("select count(*) from messages where role = 'assistant' and root_path is null") == [(0,)]
 
 

@@ -35,7 +35,13 @@ texts as (
         is_synthetic,
         is_ignored,
         text_started_at,
-        text_ended_at
+        text_ended_at,
+        case
+            when text_started_at is null then 'no clock'
+            when text_ended_at is null then 'not ended'
+            -- up to 1.2, so that every text seems to take no time
+            when text_ended_at = text_started_at then 'end overwrote start'
+        end as clock_problem
     from {{ ref('stg_opencode__parts') }}
     where part_type = 'text'
 
@@ -52,12 +58,15 @@ described as (
         -- strings
         messages.role,
         parts.content,
+        case
+            when texts.part_id is null then 'no clock'
+            else texts.clock_problem
+        end as clock_problem,
 
         -- numbers
         cast(null as bigint) as token_count,
-        -- Up to 1.2 the end overwrites the start, so that every text seems to take no time.
         case
-            when texts.text_ended_at > texts.text_started_at
+            when texts.clock_problem is null
                 then {{ ms_between('texts.text_started_at', 'texts.text_ended_at') }}
         end as duration_ms,
 
