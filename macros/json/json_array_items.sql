@@ -5,6 +5,7 @@
 
 {% macro default__json_array_items(text) -%}
     case
+        when not json_valid({{ text }}) then []
         when json_type({{ text }}) = 'ARRAY' then cast(json_extract({{ text }}, '$[*]') as {{ dbt.type_string() }}[])
         else []
     end

@@ -4,5 +4,8 @@
 {%- endmacro %}
 
 {% macro default__json_array_texts(text) -%}
-    nullif(array_to_string(json_extract_string({{ text }}, '$[*]."text"'), chr(10)), '')
+    case
+        when json_valid({{ text }})
+            then nullif(array_to_string(json_extract_string({{ text }}, '$[*]."text"'), chr(10)), '')
+    end
 {%- endmacro %}

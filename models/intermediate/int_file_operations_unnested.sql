@@ -39,8 +39,8 @@ parsed as (
 
     select
         *,
-        {{ json_fields('tool_args', args) }} as args,
-        {{ json_fields('metadata_json', metadata) }} as metadata
+        {{ json_fields('tool_args', args, is_field=true) }} as args,
+        {{ json_fields('metadata_json', metadata, is_field=true) }} as metadata
     from tool_calls
 
 ),
@@ -51,7 +51,7 @@ files as (
         parsed.source_id,
         parsed.part_id,
         items.item_index,
-        {{ json_fields('items.item', file) }} as fields
+        {{ json_fields('items.item', file, is_field=true) }} as fields
     from parsed
     {{ array_rows(json_array_items(json_field('parsed.metadata', metadata, 'files')), 'items') }}
     where parsed.tool_name in ('patch', 'apply_patch')

@@ -25,7 +25,7 @@ sessions as (
         created_at,
         load_batch_id
     from {{ ref('stg_opencode__sessions') }}
-    where project_id is not null
+    where project_id != ''
 
 ),
 

@@ -80,7 +80,7 @@ parsed as (
     select
         *,
         case
-            when item_kind = 'content' then {{ json_fields('item', paths) }}
+            when item_kind = 'content' then {{ json_fields('item', paths, is_field=true) }}
         end as fields
     from unnested
 

@@ -31,8 +31,8 @@ ranked as (
 
     select
         sessions.session_id,
-        sessions.project_id,
-        sessions.parent_session_id,
+        nullif(sessions.project_id, '') as project_id,
+        nullif(sessions.parent_session_id, '') as parent_session_id,
         sessions.title,
         sessions.slug,
         sessions.directory,

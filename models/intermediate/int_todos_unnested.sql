@@ -71,7 +71,7 @@ written as (
 
     select
         *,
-        {{ json_fields('tool_args', args) }} as fields
+        {{ json_fields('tool_args', args, is_field=true) }} as fields
     from tool_calls
 
 ),
@@ -116,7 +116,7 @@ unnested as (
         versions.load_batch_id,
         versions.deleted_at,
         todos.item_index as position,
-        {{ json_fields('todos.item', todo) }} as fields
+        {{ json_fields('todos.item', todo, is_field=true) }} as fields
     from versions
     {{ array_rows('versions.items', 'todos') }}
 

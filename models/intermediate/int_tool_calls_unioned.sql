@@ -46,7 +46,7 @@ items as (
     select
         source_id,
         part_id,
-        {{ json_fields('item_json', paths) }} as fields
+        {{ json_fields('item_json', paths, is_field=true) }} as fields
     from {{ ref('int_session_message_items_unnested') }}
     where part_type = 'tool'
 
@@ -58,7 +58,7 @@ unioned as (
         source_id,
         part_id,
         call_id,
-        tool_name,
+        coalesce(tool_name, 'unknown') as tool_name,
         tool_status as status_recorded,
         tool_input_json as tool_args,
         coalesce(tool_error, tool_output) as tool_result,
@@ -78,7 +78,7 @@ unioned as (
         source_id,
         part_id,
         {{ json_field('fields', paths, 'call_id') }} as call_id,
-        {{ json_field('fields', paths, 'tool_name') }} as tool_name,
+        coalesce({{ json_field('fields', paths, 'tool_name') }}, 'unknown') as tool_name,
         {{ json_field('fields', paths, 'status_recorded') }} as status_recorded,
         {{ json_field('fields', paths, 'tool_args') }} as tool_args,
         coalesce(

@@ -47,7 +47,7 @@ v2_files as (
     select
         source_id,
         part_id,
-        {{ json_fields('item_json', file) }} as fields
+        {{ json_fields('item_json', file, is_field=true) }} as fields
     from {{ ref('int_session_message_items_unnested') }}
     where part_type = 'file'
 
@@ -70,7 +70,7 @@ tool_files as (
         tool_calls.source_id,
         tool_calls.part_id,
         items.item_index,
-        {{ json_fields('items.item', file) }} as fields
+        {{ json_fields('items.item', file, is_field=true) }} as fields
     from tool_calls
     {{ array_rows(json_array_items('tool_calls.attachments_json'), 'items') }}
 

@@ -61,8 +61,10 @@ described as (
         -- ids
         sessions.session_id,
         project_aliases.project_id,
-        sessions.parent_session_id,
         -- a session in a ring of parents, which OpenCode cannot make, stands for itself
+        case
+            when trees.session_id is not null then sessions.parent_session_id
+        end as parent_session_id,
         coalesce(trees.root_session_id, sessions.session_id) as root_session_id,
 
         -- strings
@@ -85,7 +87,7 @@ described as (
         {{ ms_between('summaries.started_at', 'summaries.ended_at') }} as duration_ms,
 
         -- booleans
-        sessions.parent_session_id is null as is_root,
+        coalesce(trees.depth, 0) = 0 as is_root,
         coalesce(summaries.has_copied_messages, false)
         or coalesce({{ regex_match('sessions.title', ' [(]fork #[0-9]+[)]$') }}, false) as is_fork,
         sessions.is_inferred,
