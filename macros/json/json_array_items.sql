@@ -5,8 +5,8 @@
 
 {% macro default__json_array_items(text) -%}
     case
-        when not json_valid({{ text }}) then []
-        when json_type({{ text }}) = 'ARRAY' then cast(json_extract({{ text }}, '$[*]') as {{ dbt.type_string() }}[])
+        when json_type({{ valid_json(text) }}) = 'ARRAY'
+            then cast(json_extract({{ valid_json(text) }}, '$[*]') as {{ dbt.type_string() }}[])
         else []
     end
 {%- endmacro %}

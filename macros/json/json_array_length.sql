@@ -5,7 +5,7 @@
 
 {% macro default__json_array_length(text) -%}
     case
-        when not json_valid({{ text }}) then null
-        when json_type({{ text }}) = 'ARRAY' then cast(json_array_length({{ text }}) as bigint)
+        when json_type({{ valid_json(text) }}) = 'ARRAY'
+            then cast(json_array_length({{ valid_json(text) }}) as bigint)
     end
 {%- endmacro %}

@@ -4,8 +4,5 @@
 {%- endmacro %}
 
 {% macro default__json_array_texts(text) -%}
-    case
-        when json_valid({{ text }})
-            then nullif(array_to_string(json_extract_string({{ text }}, '$[*]."text"'), chr(10)), '')
-    end
+    nullif(array_to_string(json_extract_string({{ valid_json(text) }}, '$[*]."text"'), chr(10)), '')
 {%- endmacro %}

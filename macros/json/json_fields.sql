@@ -11,11 +11,10 @@
 {%- endmacro %}
 
 {% macro default__json_fields(column, paths, is_field) -%}
-    {%- if is_field -%} case when json_valid({{ column }}) then {% endif -%}
-    json_extract_string({{ column }}, [
+    {#- The guard stands in the argument: beside the call, DuckDB may parse before it asks. -#}
+    json_extract_string({{ valid_json(column) if is_field else column }}, [
         {%- for path in paths.values() %}
         {{ json_path(path) }}{{ ',' if not loop.last }}
         {%- endfor %}
     ])
-    {%- if is_field %} end{% endif -%}
 {%- endmacro %}

@@ -56,6 +56,7 @@ ranked as (
             order by
                 messages.message_format asc,
                 {{ store_preference('sources.kind') }} asc,
+                messages.deleted_at is not null asc,
                 messages.origin_modified_at desc nulls last,
                 messages.source_id asc
         ) as store_rank

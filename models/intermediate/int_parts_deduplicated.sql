@@ -40,6 +40,7 @@ ranked as (
             order by
                 parts.message_format asc,
                 {{ store_preference('sources.kind') }} asc,
+                parts.deleted_at is not null asc,
                 parts.origin_modified_at desc nulls last,
                 parts.source_id asc
         ) as store_rank

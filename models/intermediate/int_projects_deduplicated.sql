@@ -48,6 +48,7 @@ ranked as (
             partition by sources.machine, projects.project_id, projects.worktree
             order by
                 {{ store_preference('sources.kind') }} asc,
+                projects.deleted_at is not null asc,
                 projects.origin_modified_at desc nulls last,
                 projects.source_id asc
         ) as store_rank,
@@ -55,6 +56,7 @@ ranked as (
             partition by sources.machine, projects.project_id
             order by
                 {{ store_preference('sources.kind') }} asc,
+                projects.deleted_at is not null asc,
                 projects.origin_modified_at desc nulls last,
                 projects.source_id asc
         ) = 1 as is_newest_of_id

@@ -54,6 +54,7 @@ ranked as (
             partition by sessions.session_id
             order by
                 {{ store_preference('sources.kind') }} asc,
+                sessions.deleted_at is not null asc,
                 sessions.origin_modified_at desc nulls last,
                 sessions.source_id asc
         ) as store_rank

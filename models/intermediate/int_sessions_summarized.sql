@@ -17,16 +17,34 @@ messages as (
 
 ),
 
+copies as (
+
+    select
+        message_id,
+        is_fork_copy
+    from {{ ref('int_messages_fork_marked') }}
+
+),
+
 -- The earliest and the latest message of a session, ties broken by id so that a rebuild agrees.
 ranked as (
 
     select
-        *,
+        messages.session_id,
+        messages.agent,
+        messages.model_id,
+        messages.root_path,
+        messages.resolved_created_at,
+        messages.completed_at,
+        -- a session whose own time is unknown shows only by the mark that it holds copies
+        messages.is_older_than_session or copies.is_fork_copy as is_copied,
         row_number() over (
-            partition by session_id
-            order by resolved_created_at desc nulls last, message_id desc
+            partition by messages.session_id
+            order by messages.resolved_created_at desc nulls last, messages.message_id desc
         ) as recency
     from messages
+    inner join copies
+        on messages.message_id = copies.message_id
 
 ),
 
@@ -38,11 +56,11 @@ summarized as (
         min_by(root_path, {{ timestamp_to_ms('resolved_created_at') }}) as root_path,
         max(case when recency = 1 then agent end) as last_agent,
         max(case when recency = 1 then model_id end) as last_model_id,
-        bool_or(is_older_than_session) as has_copied_messages,
-        min(case when not is_older_than_session then resolved_created_at end) as started_at,
+        bool_or(is_copied) as has_copied_messages,
+        min(case when not is_copied then resolved_created_at end) as started_at,
         max(
             case
-                when not is_older_than_session then coalesce(completed_at, resolved_created_at)
+                when not is_copied then coalesce(completed_at, resolved_created_at)
             end
         ) as ended_at
     from ranked

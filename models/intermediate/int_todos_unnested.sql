@@ -58,6 +58,7 @@ ranked as (
             partition by lists.session_id
             order by
                 {{ store_preference('sources.kind') }} asc,
+                lists.deleted_at is not null asc,
                 lists.origin_modified_at desc nulls last,
                 lists.source_id asc
         ) as store_rank

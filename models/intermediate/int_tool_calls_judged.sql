@@ -11,9 +11,12 @@ tool_calls as (
         started_at,
         ended_at,
         coalesce(error_message, '') as error_message,
-        coalesce({{ regex_match('metadata_json', '[{,]"exit":null[,}]') }}, false) as is_killed,
-        -- OpenCode tells of a time-out or an abort in a note at the end of a shell's output.
-        right(coalesce(tool_result, ''), 400) as ending
+        -- A shell's exit code that is there and null; OpenCode's own note at the end of its output.
+        tool_name in ('bash', 'shell')
+        and coalesce({{ regex_match('metadata_json', '[{,]"exit":null[,}]') }}, false) as is_killed,
+        case
+            when tool_name in ('bash', 'shell') then right(coalesce(tool_result, ''), 400)
+        end as ending
     from {{ ref('int_tool_calls_unioned') }}
 
 ),
@@ -25,7 +28,7 @@ judged as (
         source_id,
         part_id,
         case
-            when status_recorded in ('pending', 'running') then 'running'
+            when coalesce(status_recorded, '') not in ('completed', 'error') then 'running'
             when status_recorded = 'error' and error_message like 'Tool execution aborted%'
                 then 'aborted'
             when

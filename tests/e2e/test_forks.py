@@ -90,3 +90,20 @@ def test_every_message_counts_once_when_the_original_was_deleted_before_the_firs
     assert warehouse.query(TOTALS)[0][0] == 779 - 16 - own + copied
     owners = "select count(distinct session_id) from messages where is_fork_copy"
     assert warehouse.one(owners) == 1
+
+
+def test_a_fork_whose_session_file_is_broken_is_a_fork_all_the_same(
+    unpacked: Callable[[str], Path], new_warehouse: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = tmp_path / "opencode"
+    shutil.copytree(unpacked("versions/1.1.34") / "opencode", store)
+    whole = new_warehouse(store)
+    whole.load()
+    whole.build()
+    for (session_id,) in whole.query("select session_id from sessions where is_fork"):
+        next(store.glob(f"storage/session/*/{session_id}.json")).write_bytes(b"{")
+    broken = new_warehouse(store)
+    assert broken.load()["counts"]["rejected"] == 3
+    broken.build()
+    assert broken.query(TOTALS) == whole.query(TOTALS)
+    assert broken.one("select count(*) from sessions where is_fork and is_inferred") > 0

@@ -63,11 +63,16 @@ described as (
         messages.tokens_reasoning,
         messages.tokens_cache_read,
         messages.tokens_cache_write,
-        messages.tokens_input
-        + messages.tokens_output
-        + messages.tokens_reasoning
-        + messages.tokens_cache_read
-        + messages.tokens_cache_write as tokens_total,
+        -- a count that the provider did not give is none of those that it gave
+        case
+            when messages.tokens_input is not null or messages.tokens_output is not null
+                then
+                    coalesce(messages.tokens_input, 0)
+                    + coalesce(messages.tokens_output, 0)
+                    + coalesce(messages.tokens_reasoning, 0)
+                    + coalesce(messages.tokens_cache_read, 0)
+                    + coalesce(messages.tokens_cache_write, 0)
+        end as tokens_total,
         messages.tokens_input_recorded,
         messages.tokens_output_recorded,
         messages.tokens_reasoning_recorded,

@@ -24,14 +24,13 @@ used as (
 
     select
         model_id,
-        provider_id,
-        {{ regex_extract('model_id', '([^/]+)$') }} as model_name,
+        -- two providers whose names hold a slash may share an id
+        min(provider_id) as provider_id,
+        coalesce({{ regex_extract('model_id', '([^/]+)$') }}, model_id) as model_name,
         min(created_at) as first_used_at,
         max(created_at) as last_used_at
     from messages
-    group by
-        model_id,
-        provider_id
+    group by model_id
 
 ),
 

@@ -57,8 +57,8 @@ described as (
         parts.load_batch_id,
         parts.deleted_at
     from parts
-    -- one row: the document of the store that counts
-    inner join patches
+    -- one row: the document of the store that counts; none for a v2 part
+    left join patches
         on
             parts.part_id = patches.part_id
             and parts.source_id = patches.source_id

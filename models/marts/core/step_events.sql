@@ -76,8 +76,8 @@ described as (
         parts.load_batch_id,
         parts.deleted_at
     from parts
-    -- one row: the document of the store that counts
-    inner join steps
+    -- one row: the document of the store that counts; none for a v2 part
+    left join steps
         on
             parts.part_id = steps.part_id
             and parts.source_id = steps.source_id
