@@ -1,6 +1,5 @@
 """One load: every source compared with what is landed of it, differences landed."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -17,8 +16,6 @@ from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store
 from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, StatusFile
 from ingest.warehouse import NothingLoadedError, open_warehouse, scratch_warehouse
-
-log = logging.getLogger(__name__)
 
 READERS = {"json": json_store.read, "sqlite": sqlite_store.read, "export": export_file.read}
 

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import orjson
 
-PHASES = ("init", "bulk_sessions", "bulk_messages", "bulk_parts", "idle")
-"""What a load goes through; each is recorded in raw.sync_state when it begins."""
-
 PHASE_OF_ENTITY = {
     "projects": "bulk_sessions",
     "sessions": "bulk_sessions",
@@ -20,6 +17,8 @@ PHASE_OF_ENTITY = {
     "session_messages": "bulk_messages",
     "parts": "bulk_parts",
 }
+"""The phases of a load between `init` and `idle`; each is recorded in raw.sync_state when it begins."""
+
 WRITE_INTERVAL_S = 0.5
 
 

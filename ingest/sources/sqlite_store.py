@@ -67,14 +67,53 @@ DOCUMENT_TABLES = (
 )
 
 SESSION_COLUMNS = frozenset(
-    "id project_id workspace_id parent_id slug directory path title version share_url summary_additions "  # noqa: SIM905
-    "summary_deletions summary_files summary_diffs metadata cost tokens_input tokens_output tokens_reasoning "
-    "tokens_cache_read tokens_cache_write revert permission agent model time_created time_updated "
-    "time_compacting time_archived".split()
+    [
+        "id",
+        "project_id",
+        "workspace_id",
+        "parent_id",
+        "slug",
+        "directory",
+        "path",
+        "title",
+        "version",
+        "share_url",
+        "summary_additions",
+        "summary_deletions",
+        "summary_files",
+        "summary_diffs",
+        "metadata",
+        "cost",
+        "tokens_input",
+        "tokens_output",
+        "tokens_reasoning",
+        "tokens_cache_read",
+        "tokens_cache_write",
+        "revert",
+        "permission",
+        "agent",
+        "model",
+        "time_created",
+        "time_updated",
+        "time_compacting",
+        "time_archived",
+    ]
 )
 PROJECT_COLUMNS = frozenset(
-    "id worktree vcs name icon_url icon_url_override icon_color time_created time_updated time_initialized "  # noqa: SIM905
-    "sandboxes commands".split()
+    [
+        "id",
+        "worktree",
+        "vcs",
+        "name",
+        "icon_url",
+        "icon_url_override",
+        "icon_color",
+        "time_created",
+        "time_updated",
+        "time_initialized",
+        "sandboxes",
+        "commands",
+    ]
 )
 TODO_COLUMNS = frozenset(
     ("session_id", "content", "status", "priority", "position", "time_created", "time_updated")
