@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs dictionary clean ready
+.PHONY: help setup run test lint docs dictionary pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -65,6 +65,10 @@ docs: ready ## Write dbt's documentation of all tables as one page
 dictionary: ready ## Write docs/data-dictionary.md and docs/er-diagram.md anew, from the models' YAML
 	@$(DBT) --quiet parse
 	@$(BIN)/python tools/data_dictionary.py
+
+pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pricing]'
+	@$(BIN)/python tools/model_pricing.py
 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
 	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
