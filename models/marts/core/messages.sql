@@ -16,6 +16,16 @@ forks as (
 
 ),
 
+costs as (
+
+    select
+        message_id,
+        cost_source,
+        cost_usd
+    from {{ ref('int_messages_costed') }}
+
+),
+
 sessions as (
 
     select
@@ -54,6 +64,7 @@ described as (
         messages.finish_reason,
         messages.error_name,
         messages.error_data,
+        costs.cost_source,
         coalesce(messages.root_path, answered.root_path, sessions.root_path) as root_path,
         messages.working_directory,
 
@@ -80,7 +91,7 @@ described as (
         messages.tokens_cache_write_recorded,
         messages.tokens_total_recorded,
         messages.cost_recorded_usd,
-        cast(null as decimal(18, 10)) as message_cost_usd,
+        costs.cost_usd as message_cost_usd,
         {{ ms_between('messages.resolved_created_at', 'messages.completed_at') }} as duration_ms,
 
         -- booleans
@@ -101,6 +112,9 @@ described as (
         on messages.message_id = forks.message_id
     inner join sessions
         on messages.session_id = sessions.session_id
+    -- assistant messages alone cost anything
+    left join costs
+        on messages.message_id = costs.message_id
     left join answered
         on messages.message_id = answered.parent_message_id
     -- The parent may be gone; OpenCode 1.0 lets a fork's copies name the original's.
