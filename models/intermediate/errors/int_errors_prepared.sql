@@ -36,6 +36,17 @@ placed as (
             when errors.tool_name in ('websearch', 'codesearch') then 'web'
             when errors.tool_name like 'lsp%' then 'lsp'
             when tool_families.tool_family is not null then tool_families.tool_family
+            -- tools that plugins add under names of their own
+            when {{ regex_match('errors.tool_name', '^(run_)?(shell|terminal|exec|command|bash)(_|$)') }}
+                then 'shell'
+            when
+                {{ regex_match(
+                    'errors.tool_name',
+                    '^(read|write|edit|create|delete|replace|list|str_replace)_(file|directory|based)|^replace$'
+                ) }}
+                then 'file'
+            when {{ regex_match('errors.tool_name', '(^|_)(task|agent|subagent|background)(_|$)') }}
+                then 'task'
             when {{ regex_match('errors.tool_name', '^mcp|_.') }} then 'mcp'
             else 'other'
         end as place
