@@ -126,7 +126,7 @@ scored as (
         error_category,
         share
     from best
-    where n_known_words >= 2 and share >= 0.35
+    where n_known_words >= 3 and share >= 0.35
 
 )
 

@@ -102,6 +102,10 @@ coded as (
                     cast({{ regex_extract(
                         'judged_text',
                         '(?:http|status|status[_ ]code|error code|api error|"code"|"status"|"statuscode"|failed)[a-z ]{0,12}[: =(]{1,3}([45][0-9][0-9])(?:[^0-9]|$)'
+                    ) }} as bigint),
+                    cast({{ regex_extract(
+                        'judged_text',
+                        '(?:error|provider)[^0-9]{0,40}[ :(]([45][0-9][0-9])[,):]'
                     ) }} as bigint)
                 )
         end as status_code
