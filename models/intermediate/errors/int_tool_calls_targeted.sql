@@ -1,0 +1,90 @@
+{%- set paths = {
+    'file_path': 'filePath',
+    'path': 'path',
+    'snake_path': 'file_path',
+    'url': 'url',
+    'command': 'command',
+    'pattern': 'pattern',
+    'query': 'query',
+    'agent': 'subagent_type',
+    'name': 'name',
+    'patch': 'patchText',
+    'wrong_tool': 'tool'
+} -%}
+
+with
+
+tool_calls as (
+
+    select
+        part_id,
+        tool_name,
+        tool_family,
+        tool_args,
+        {{ json_fields('tool_args', paths, is_field=true) }} as fields
+    from {{ ref('tool_calls') }}
+
+),
+
+extracted as (
+
+    select
+        part_id,
+        tool_name,
+        tool_family,
+        {{ json_field('fields', paths, 'command') }} as command,
+        coalesce(
+            {{ json_field('fields', paths, 'file_path') }},
+            {{ json_field('fields', paths, 'snake_path') }},
+            {{ regex_extract(
+                json_field('fields', paths, 'patch'), 'Add File: ([^\n]+)'
+            ) }},
+            {{ regex_extract(
+                json_field('fields', paths, 'patch'), '(?:Update|Delete) File: ([^\n]+)'
+            ) }},
+            {{ json_field('fields', paths, 'url') }},
+            {{ json_field('fields', paths, 'pattern') }},
+            {{ json_field('fields', paths, 'query') }},
+            {{ json_field('fields', paths, 'agent') }},
+            {{ json_field('fields', paths, 'wrong_tool') }},
+            {{ json_field('fields', paths, 'name') }},
+            {{ json_field('fields', paths, 'path') }}
+        ) as argument,
+        md5(coalesce(tool_args, '')) as arguments_hash
+    from tool_calls
+
+),
+
+-- A command is told by its program and first word, as `git push` or `python -m pytest`: its further
+-- arguments are what one changes to mend it. A change of directory, variables and sudo come before
+-- the program.
+programmed as (
+
+    select
+        part_id,
+        arguments_hash,
+        case
+            when tool_family = 'shell' and command is not null
+                then {{ regex_extract(
+                    'command',
+                    '^\s*(?:cd [^&;|]+(?:&&|;)\s*)?(?:[A-Za-z_][A-Za-z0-9_]*=[^ ]* +)*(?:sudo +)?([^\s;|&]+(?: +-m +[^\s;|&]+)?(?: +[^\s;|&<>-][^\s;|&]*)?)'
+                ) }}
+        end as program,
+        argument,
+        tool_family
+    from extracted
+
+),
+
+targeted as (
+
+    select
+        part_id,
+        program,
+        case when tool_family = 'shell' then program else argument end as target,
+        arguments_hash
+    from programmed
+
+)
+
+select * from targeted
