@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs dictionary pricing clean ready
+.PHONY: help setup run answer test lint docs dictionary questions pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -15,6 +15,8 @@ BRIEFLY := $(BIN)/python tools/briefly.py
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
 LINT_WAREHOUSE := target/lint/opencode.duckdb
+# What the answers in docs/questions.md come from.
+SAMPLE_WAREHOUSE := target/sample/opencode.duckdb
 
 # The project's own profile is the one that counts, and nobody is told of its use.
 export DBT_PROFILES_DIR := $(CURDIR)
@@ -37,6 +39,9 @@ run: ready ## Load OpenCode's history (else the sample), build the warehouse, te
 	@echo "Run 3/3: testing them (dbt test)"
 	@set -o pipefail; failed=0; $(DBT) test | $(BRIEFLY) || failed=$$?; $(INGEST) status; exit $$failed
 
+answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
+	@$(BIN)/python tools/questions.py --warehouse "$(WAREHOUSE)" "$(Q)"
+
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage"
 	@$(BIN)/pytest --cov
@@ -55,7 +60,7 @@ lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is 
 	@$(BIN)/python tools/data_dictionary.py --check
 	@echo "Lint 6/6: sqlfluff (it compiles every model first)"
 	@$(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null
-	@OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) $(BIN)/sqlfluff lint models tests
+	@OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) $(BIN)/sqlfluff lint models tests analyses
 
 docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
@@ -65,6 +70,12 @@ docs: ready ## Write dbt's documentation of all tables as one page
 dictionary: ready ## Write docs/data-dictionary.md and docs/er-diagram.md anew, from the models' YAML
 	@$(DBT) --quiet parse
 	@$(BIN)/python tools/data_dictionary.py
+
+questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
+	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)
+	@set -o pipefail; OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) $(DBT) seed | $(BRIEFLY)
+	@set -o pipefail; OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) $(DBT) run | $(BRIEFLY)
+	@$(BIN)/python tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
 
 pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pricing]'

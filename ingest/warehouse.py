@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 WAIT_S = 60.0
 _RETRY_S = 0.25
 _LOG_EVERY_S = 5.0
-_LOAD_FIRST = "Load first: `opencode-ingest load`."
+_LOAD_FIRST = "Load first: `make run`, or `opencode-ingest load` alone."
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 

@@ -47,7 +47,15 @@ unioned as (
         case when part_type = 'step-finish' then cost_recorded_usd end as part_cost_usd,
         cast(null as bigint) as item_index,
         1 as message_format,
-        coalesce(text_started_at, tool_started_at, retry_created_at) as recorded_created_at,
+        -- up to 1.3 the end of a text overwrites its start: its id still tells when it began
+        coalesce(
+            case
+                when text_ended_at is null or text_ended_at > text_started_at
+                    then text_started_at
+            end,
+            tool_started_at,
+            retry_created_at
+        ) as recorded_created_at,
         source_id,
         origin_modified_at,
         load_batch_id,

@@ -67,7 +67,7 @@ def test_where_nothing_can_be_done_it_ends_with_2_and_says_why(
     tmp_path: Path, warehouse: Warehouse, capsys: Captured
 ) -> None:
     for arguments, words in (
-        (["status", "W"], "Load first: `opencode-ingest load`."),
+        (["status", "W"], "or `opencode-ingest load` alone."),
         (
             ["load", "W", "--store", str(tmp_path / "no\x1bwhere")],
             "opencode-ingest: Nothing of OpenCode is at",

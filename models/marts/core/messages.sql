@@ -16,6 +16,15 @@ forks as (
 
 ),
 
+exchanged as (
+
+    select
+        message_id,
+        exchange_id
+    from {{ ref('int_messages_exchanged') }}
+
+),
+
 costs as (
 
     select
@@ -54,6 +63,7 @@ described as (
         messages.message_id,
         messages.session_id,
         parents.message_id as parent_message_id,
+        exchanged.exchange_id,
 
         -- strings
         messages.role,
@@ -110,6 +120,8 @@ described as (
     from messages
     inner join forks
         on messages.message_id = forks.message_id
+    inner join exchanged
+        on messages.message_id = exchanged.message_id
     inner join sessions
         on messages.session_id = sessions.session_id
     -- assistant messages alone cost anything

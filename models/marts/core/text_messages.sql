@@ -8,6 +8,7 @@ parts as (
         session_id,
         source_id,
         content,
+        sequence_number,
         is_orphan,
         is_fork_copy,
         created_at,
@@ -64,6 +65,7 @@ described as (
         end as clock_problem,
 
         -- numbers
+        parts.sequence_number,
         cast(null as bigint) as token_count,
         case
             when texts.clock_problem is null

@@ -1,0 +1,10 @@
+select
+    dimension_value as agent,
+    round(avg(session_count), 1) as sessions_a_day,
+    sum(step_count) as steps,
+    round(sum(cost_usd), 4) as cost_usd,
+    round(sum(cost_usd) / sum(sum(cost_usd)) over (), 3) as share_of_cost
+from {{ ref('daily_usage') }}
+where dimension = 'agent'
+group by dimension_value
+order by cost_usd desc nulls last, agent asc

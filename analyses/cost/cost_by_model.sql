@@ -1,0 +1,13 @@
+select
+    dimension_value as model_id,
+    sum(step_count) as steps,
+    sum(tokens_input) as tokens_input,
+    sum(tokens_output) as tokens_output,
+    sum(tokens_cache_read) as tokens_cache_read,
+    round(sum(cost_usd), 4) as cost_usd,
+    round(sum(cost_usd) * 1000000 / nullif(sum(tokens_output + tokens_reasoning), 0), 2)
+        as usd_per_million_output_tokens
+from {{ ref('daily_usage') }}
+where dimension = 'model'
+group by dimension_value
+order by cost_usd desc nulls last, model_id asc

@@ -1,0 +1,9 @@
+select
+    cost_source,
+    count(*) as steps,
+    sum(tokens_total) as tokens,
+    round(sum(message_cost_usd), 4) as cost_usd
+from {{ ref('messages') }}
+where role = 'assistant' and not is_fork_copy
+group by cost_source
+order by steps desc, cost_source asc

@@ -1,0 +1,12 @@
+select
+    dimension_value as tool_name,
+    sum(tool_call_count) as calls,
+    sum(
+        tokens_input + tokens_output + tokens_reasoning + tokens_cache_read + tokens_cache_write
+    ) as tokens,
+    round(sum(cost_usd), 4) as cost_usd,
+    round(sum(cost_usd) / sum(sum(cost_usd)) over (), 3) as share_of_cost
+from {{ ref('daily_usage') }}
+where dimension = 'tool'
+group by dimension_value
+order by cost_usd desc nulls last, tool_name asc
