@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run answer test lint docs dictionary questions pricing clean ready
+.PHONY: help setup run answer test lint docs dictionary questions errors-eval pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -25,7 +25,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List what can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ready ## Install everything into .venv, get the dbt packages, create an empty warehouse
 	@echo "Set-up is complete. Next: make run"
@@ -76,6 +76,9 @@ questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled
 	@set -o pipefail; OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) $(DBT) seed | $(BRIEFLY)
 	@set -o pipefail; OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) $(DBT) run | $(BRIEFLY)
 	@$(BIN)/python tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
+
+errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)
+	@$(BIN)/python tools/errors_eval.py $(FILE)
 
 pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pricing]'

@@ -74,7 +74,7 @@ fingerprinted as (
 
     select
         error_id,
-        normalized_text,
+        nullif(normalized_text, '') as normalized_text,
         md5(concat_ws(
             '|',
             error_source,
@@ -83,7 +83,7 @@ fingerprinted as (
             coalesce(error_name, finish_reason, ''),
             coalesce(cast(status_code as {{ dbt.type_string() }}), ''),
             coalesce(cast(exit_code as {{ dbt.type_string() }}), ''),
-            normalized_text
+            coalesce(normalized_text, '')
         )) as fingerprint
     from normalized
 

@@ -5,7 +5,6 @@ tool_calls as (
     select
         part_id,
         session_id,
-        tool_name,
         status,
         is_orphan,
         is_fork_copy,
@@ -19,6 +18,7 @@ targeted as (
 
     select
         part_id,
+        wanted_tool,
         target,
         arguments_hash
     from {{ ref('int_tool_calls_targeted') }}
@@ -48,7 +48,7 @@ unioned as (
         'tool' as attempt_kind,
         tool_calls.part_id as attempt_id,
         tool_calls.session_id,
-        tool_calls.tool_name as actor,
+        targeted.wanted_tool as actor,
         coalesce(targeted.target, '') as target,
         targeted.arguments_hash,
         tool_calls.status = 'success' as is_success,

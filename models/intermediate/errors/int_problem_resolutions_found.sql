@@ -65,7 +65,8 @@ later as (
             failed.session_id = attempts.session_id
             and failed.attempt_kind = attempts.attempt_kind
             and failed.actor = attempts.actor
-            and failed.target = attempts.target
+            -- a call without usable arguments had no target: any later one of the tool mends it
+            and (failed.target = attempts.target or failed.target = '')
             and attempts.is_success
             and attempts.attempt_id != failed.own_id
             and (

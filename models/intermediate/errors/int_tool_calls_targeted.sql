@@ -36,20 +36,23 @@ extracted as (
         coalesce(
             {{ json_field('fields', paths, 'file_path') }},
             {{ json_field('fields', paths, 'snake_path') }},
-            {{ regex_extract(
-                json_field('fields', paths, 'patch'), 'Add File: ([^\n]+)'
-            ) }},
+            -- a patch is told by the first file that has to be there
             {{ regex_extract(
                 json_field('fields', paths, 'patch'), '(?:Update|Delete) File: ([^\n]+)'
             ) }},
+            {{ regex_extract(json_field('fields', paths, 'patch'), 'Add File: ([^\n]+)') }},
             {{ json_field('fields', paths, 'url') }},
             {{ json_field('fields', paths, 'pattern') }},
             {{ json_field('fields', paths, 'query') }},
             {{ json_field('fields', paths, 'agent') }},
-            {{ json_field('fields', paths, 'wrong_tool') }},
             {{ json_field('fields', paths, 'name') }},
             {{ json_field('fields', paths, 'path') }}
         ) as argument,
+        -- OpenCode calls the tool `invalid` in place of one that is not there, or whose arguments are
+        -- no JSON
+        case
+            when tool_name = 'invalid' then {{ json_field('fields', paths, 'wrong_tool') }}
+        end as wanted_tool,
         md5(coalesce(tool_args, '')) as arguments_hash
     from tool_calls
 
@@ -62,6 +65,7 @@ programmed as (
 
     select
         part_id,
+        coalesce(wanted_tool, tool_name) as wanted_tool,
         arguments_hash,
         case
             when tool_family = 'shell' and command is not null
@@ -80,6 +84,7 @@ targeted as (
 
     select
         part_id,
+        wanted_tool,
         program,
         case when tool_family = 'shell' then program else argument end as target,
         arguments_hash
