@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("sample")
+
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_OURS = (
     ".git",
