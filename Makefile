@@ -78,7 +78,7 @@ questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled
 	@$(BIN)/python tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
 
 errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)
-	@$(BIN)/python tools/errors_eval.py $(FILE)
+	@$(BIN)/python tools/errors_eval.py $(if $(FILE),"$(FILE)")
 
 pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pricing]'

@@ -24,9 +24,8 @@ counted as (
     left join {{ ref('errors') }} as errors
         on failures.error_id = errors.error_id
     group by failures.error_id
+    having count(errors.error_id) != 1
 
 )
 
-select *
-from counted
-where n_errors != 1
+select * from counted

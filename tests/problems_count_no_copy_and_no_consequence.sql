@@ -1,4 +1,5 @@
--- Problems, resolutions and categories count each error once, and none that a fork copied or that repeats another.
+-- Problems, resolutions and categories count each error once, and none that a fork copied or that
+-- repeats another.
 with
 
 counted as (
@@ -10,10 +11,21 @@ counted as (
         ) as n_errors,
         (select count(*) from {{ ref('problem_resolutions') }}) as n_resolutions,
         (select coalesce(sum(occurrences), 0) from {{ ref('problems') }}) as n_of_problems,
-        (select coalesce(sum(occurrences), 0) from {{ ref('problem_categories') }}) as n_of_categories
+        (
+            select coalesce(sum(occurrences), 0) from {{ ref('problem_categories') }}
+        ) as n_of_categories
+
+),
+
+differing as (
+
+    select *
+    from counted
+    where
+        n_errors != n_resolutions
+        or n_errors != n_of_problems
+        or n_errors != n_of_categories
 
 )
 
-select *
-from counted
-where n_errors != n_resolutions or n_errors != n_of_problems or n_errors != n_of_categories
+select * from differing

@@ -1,8 +1,9 @@
 """How well the warehouse classifies errors: runs its own models over a file of labelled ones.
 
-The file has one JSON object a line, in the form in which OpenCode leaves an error: `id`, `origin` (`assistant_message` or
-`tool`), `message`, `label`, and where there are any `error_name`, `status_code`, `response_body`, `tool`, `exit_code`,
-`alt` (also right: one category or a list) and `split` (parts of the file that are judged apart).
+The file has one JSON object a line, in the form in which OpenCode leaves an error: `id`, `origin`
+(`assistant_message` or `tool`), `message`, `label`, and where there are any `error_name`, `status_code`,
+`response_body`, `tool`, `exit_code`, `alt` (also right: one category or a list) and `split` (parts of the
+file that are judged apart).
 """
 
 import argparse
@@ -81,9 +82,9 @@ class Judged:
     @property
     def unknown(self) -> float:
         """The share of errors without a category, where there is one."""
-        return sum(found == "unknown" and "unknown" not in error.right for error, found, _ in self.pairs) / len(
-            self.pairs
-        )
+        return sum(
+            found == "unknown" and "unknown" not in error.right for error, found, _ in self.pairs
+        ) / len(self.pairs)
 
     @property
     def confusion(self) -> Counter[tuple[str, str]]:
@@ -145,8 +146,11 @@ def read(path: Path) -> list[LabelledError]:
         categories = frozenset(line.split(",")[0] for line in lines)
     if not path.is_file():
         raise BadFileError("there is no such file")
-    lines_read = path.read_text(encoding="utf-8").splitlines()
-    errors = [one_error(line, number, categories) for number, line in enumerate(lines_read, 1) if line.strip()]
+    # not splitlines(), which also splits at characters that JSON allows in a text
+    lines_read = path.read_text(encoding="utf-8").split("\n")
+    errors = [
+        one_error(line, number, categories) for number, line in enumerate(lines_read, 1) if line.strip()
+    ]
     if not errors:
         raise BadFileError("it holds no errors")
     return errors
@@ -154,9 +158,7 @@ def read(path: Path) -> list[LabelledError]:
 
 def run(command: list[str], environment: dict[str, str]) -> None:
     """Run a command in the project; show what it printed, and end, if it fails."""
-    done = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command[-3:])} failed:\n{done.stdout}\n{done.stderr}")
 
@@ -180,7 +182,18 @@ def classify(errors: list[LabelledError], folder: Path) -> dict[str, tuple[str, 
     dbt = str(Path(sys.executable).with_name("dbt"))
     target = ["--target-path", str(folder / "target"), "--log-path", str(folder / "target")]
     run(
-        [dbt, "build", "--resource-type", "seed", "--resource-type", "model", *target, "--select", *SEEDS, *MODELS],
+        [
+            dbt,
+            "build",
+            "--resource-type",
+            "seed",
+            "--resource-type",
+            "model",
+            *target,
+            "--select",
+            *SEEDS,
+            *MODELS,
+        ],
         environment,
     )
     with closing(duckdb.connect(str(warehouse), read_only=True)) as connection:
@@ -212,15 +225,15 @@ def report(splits: dict[str, Judged], console: Console) -> None:
         console.print(f"{label:<20} {right:>7} {n:>5}")
     console.print("\nConfusion matrix (label: category, how often; an `alt` counts as the label)")
     for label in every.by_label:
-        cells = [
-            f"{category} {n}" for (of, category), n in sorted(every.confusion.items()) if of == label
-        ]
+        cells = [f"{category} {n}" for (of, category), n in sorted(every.confusion.items()) if of == label]
         console.print(f"{label:<20} {', '.join(cells)}")
 
 
 def main() -> int:
     """Judge a file; exit code 2 if it cannot be read."""
-    parser = argparse.ArgumentParser(description="How well errors are classified, by a file of labelled ones.")
+    parser = argparse.ArgumentParser(
+        description="How well errors are classified, by a file of labelled ones."
+    )
     parser.add_argument("file", nargs="?", type=Path, default=LABELLED)
     parser.add_argument("--wrong", action="store_true", help="also list what is wrong, without texts")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -230,26 +243,34 @@ def main() -> int:
     except (BadFileError, UnicodeDecodeError) as error:
         sys.stderr.write(f"error: {options.file}: {error}\n")
         return 2
-    with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status(f"dbt classifies {len(errors)} errors"):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Console(stderr=True).status(f"dbt classifies {len(errors)} errors"),
+    ):
         splits = judge(errors, classify(errors, Path(folder)))
     if options.json:
-        sys.stdout.write(json.dumps({
-            name: {
-                "n": len(judged.pairs),
-                "accuracy": judged.accuracy,
-                "macro_average": judged.macro_average,
-                "unknown": judged.unknown,
-            }
-            for name, judged in splits.items()
-        }) + "\n")
+        sys.stdout.write(
+            json.dumps(
+                {
+                    name: {
+                        "n": len(judged.pairs),
+                        "accuracy": judged.accuracy,
+                        "macro_average": judged.macro_average,
+                        "unknown": judged.unknown,
+                    }
+                    for name, judged in splits.items()
+                }
+            )
+            + "\n"
+        )
         return 0
     console = Console(highlight=False, soft_wrap=True)
     report(splits, console)
     if options.wrong:
         console.print("\nWrong")
-        for error, found, rule in splits["all"].pairs:
-            if found not in error.right:
-                console.print(f"line {error.row['error_id']}: {error.label}, found {found} by {rule}")
+        for judged, found, rule in splits["all"].pairs:
+            if found not in judged.right:
+                console.print(f"line {judged.row['error_id']}: {judged.label}, found {found} by {rule}")
     return 0
 
 

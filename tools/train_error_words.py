@@ -1,7 +1,7 @@
 """Train the scorer of errors that no rule decides, and write its weights to seeds/error_word_weights.csv.
 
-A multinomial logistic regression on the words of labelled errors. It is small and made without any library, so that
-the same files always give the same weights.
+A multinomial logistic regression on the words of labelled errors. It is small and made without any library,
+so that the same files always give the same weights.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from rich.progress import track
 PROJECT = Path(__file__).resolve().parents[1]
 FIXTURES = PROJECT / "tests" / "fixtures" / "errors"
 WEIGHTS = PROJECT / "seeds" / "error_word_weights.csv"
-# The words of an error; `*` is every error's own and carries how common a category is. As in int_error_words_scored.
+# As in int_error_words_scored; `*` is every error's own word and carries how common a category is.
 NOT_A_WORD = re.compile("[^a-z]+")
 BIAS = "*"
 EPOCHS, STEP, DECAY = 40, 0.4, 0.0015
@@ -82,7 +82,7 @@ def train(learnt: list[Example]) -> Weights:
 
 
 def accuracy(learnt: list[Example], n_folds: int = 5) -> tuple[float, float, float]:
-    """Return, of errors that were not learnt from, how many are right, are decided, and are right if decided."""
+    """Return the shares of unseen errors that are right, are decided, and are right if decided."""
     right = decided = right_decided = 0
     for fold in range(n_folds):
         weights = train([example for i, example in enumerate(learnt) if i % n_folds != fold])
@@ -102,7 +102,9 @@ def main() -> int:
     """Train, say how good it is on errors it has not seen, and write the weights."""
     parser = argparse.ArgumentParser(description="Train the scorer of errors that no rule decides.")
     parser.add_argument("files", nargs="*", type=Path, default=sorted(FIXTURES.glob("*.jsonl")))
-    parser.add_argument("--check", action="store_true", help="only say how good it is on errors it has not seen")
+    parser.add_argument(
+        "--check", action="store_true", help="only say how good it is on errors it has not seen"
+    )
     options = parser.parse_args()
     learnt = examples(options.files)
     if options.check:

@@ -35,8 +35,8 @@ texts as (
 
 ),
 
--- Cheap tests choose the pairs on which the patterns are tried: a plain search takes a thousandth of
--- the time of a regular expression that a column holds.
+-- Cheap tests choose the pairs on which the patterns are tried: a plain search takes a thousandth
+-- of the time of a regular expression that a column holds.
 candidates as (
 
     select
@@ -55,7 +55,7 @@ candidates as (
                 terms.applies_to = 'any'
                 or contains('|' || terms.applies_to || '|', '|' || texts.place || '|')
             )
-            and (terms.error_name is null or terms.error_name = texts.judged_name)
+            and (terms.error_name is null or texts.judged_name = terms.error_name)
     group by
         texts.judged_hash,
         terms.rule_id

@@ -50,7 +50,10 @@ refused as (
         message_id,
         min(error_id) as error_id
     from described
-    where error_source = 'tool' and error_category in ('permission', 'aborted') and locus = 'harness'
+    where
+        error_source = 'tool'
+        and error_category in ('permission', 'aborted')
+        and locus = 'harness'
     group by message_id
 
 ),

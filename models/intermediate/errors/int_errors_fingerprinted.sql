@@ -47,8 +47,8 @@ told as (
         case
             when tool_name in ('bash', 'shell')
                 then coalesce(
-                    {{ regex_extract('error_message', '([^\n]*\n?[^\n]*\S)\s*$') }}, ''
-                )
+                        {{ regex_extract('error_message', '([^\n]*\n?[^\n]*\S)\s*$') }}, ''
+                    )
             else left(error_message, 1000)
         end as telling_text
     from errors

@@ -37,7 +37,10 @@ placed as (
             when errors.tool_name like 'lsp%' then 'lsp'
             when tool_families.tool_family is not null then tool_families.tool_family
             -- tools that plugins add under names of their own
-            when {{ regex_match('errors.tool_name', '^(run_)?(shell|terminal|exec|command|bash)(_|$)') }}
+            when
+                {{ regex_match(
+                    'errors.tool_name', '^(run_)?(shell|terminal|exec|command|bash)(_|$)'
+                ) }}
                 then 'shell'
             when
                 {{ regex_match(
@@ -94,20 +97,20 @@ coded as (
         case
             when place in ('provider', 'web', 'mcp', 'task')
                 then coalesce(
-                    status_code_recorded,
-                    cast({{ regex_extract(
+                        status_code_recorded,
+                        cast({{ regex_extract(
                         'judged_text',
                         '^(?:error: |ai_apicallerror: |apierror: )?([45][0-9][0-9])(?: |:|$)'
                     ) }} as bigint),
-                    cast({{ regex_extract(
+                        cast({{ regex_extract(
                         'judged_text',
                         '(?:http|status|status[_ ]code|error code|api error|"code"|"status"|"statuscode"|failed)[a-z ]{0,12}[: =(]{1,3}([45][0-9][0-9])(?:[^0-9]|$)'
                     ) }} as bigint),
-                    cast({{ regex_extract(
+                        cast({{ regex_extract(
                         'judged_text',
                         '(?:error|provider)[^0-9]{0,40}[ :(]([45][0-9][0-9])[,):]'
                     ) }} as bigint)
-                )
+                    )
         end as status_code
     from cut
 

@@ -68,10 +68,10 @@ later as (
             -- a call without usable arguments had no target: any later one of the tool mends it
             and (failed.target = attempts.target or failed.target = '')
             and attempts.is_success
-            and attempts.attempt_id != failed.own_id
+            and failed.own_id != attempts.attempt_id
             and (
-                attempts.started_at >= failed.occurred_at
-                or (failed.error_source = 'retry' and attempts.attempt_id = failed.message_id)
+                failed.occurred_at <= attempts.started_at
+                or (failed.error_source = 'retry' and failed.message_id = attempts.attempt_id)
             )
 
 ),

@@ -48,8 +48,8 @@ extracted as (
             {{ json_field('fields', paths, 'name') }},
             {{ json_field('fields', paths, 'path') }}
         ) as argument,
-        -- OpenCode calls the tool `invalid` in place of one that is not there, or whose arguments are
-        -- no JSON
+        -- OpenCode calls `invalid` in place of a tool that is not there, or whose arguments are no
+        -- JSON
         case
             when tool_name = 'invalid' then {{ json_field('fields', paths, 'wrong_tool') }}
         end as wanted_tool,

@@ -56,10 +56,10 @@ called as (
     inner join tool_calls
         on
             found.session_id = tool_calls.session_id
-            and tool_calls.started_at >= found.occurred_at
-            and tool_calls.started_at < found.resolution_started_at
-            and tool_calls.part_id != found.resolved_by_id
-            and tool_calls.part_id != found.error_id
+            and found.occurred_at <= tool_calls.started_at
+            and found.resolution_started_at > tool_calls.started_at
+            and found.resolved_by_id != tool_calls.part_id
+            and found.error_id != tool_calls.part_id
     group by found.error_id
 
 ),
@@ -73,8 +73,8 @@ asked as (
     inner join users
         on
             found.session_id = users.session_id
-            and users.created_at >= found.occurred_at
-            and users.created_at <= found.resolution_started_at
+            and found.occurred_at <= users.created_at
+            and found.resolution_started_at >= users.created_at
     group by found.error_id
 
 ),
