@@ -133,7 +133,7 @@ def one_error(line: str, number: int, categories: frozenset[str]) -> LabelledErr
         "error_name": None if is_tool else text(found.get("error_name")),
         "finish_reason": None if is_tool else text(found.get("finish")),
         "status_code_recorded": whole(found.get("status_code")),
-        "exit_code": whole(found.get("exit_code")),
+        "exit_code": whole(found.get("exit_code", found.get("exit"))),
         "error_message": text(found.get("message")),
         "response_body": text(found.get("response_body")),
     }
