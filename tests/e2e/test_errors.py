@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("histories")
+
 History = Any
 CATEGORIES = {
     "1.1.65": {
