@@ -7,12 +7,16 @@
     'additions': 'filediff.additions',
     'deletions': 'filediff.deletions',
     'display_type': 'display.type',
+    'diff': 'diff',
+    'patch': 'filediff.patch',
     'files': 'files'
 } -%}
 {%- set file = {
     'file_path': 'filePath',
     'move_path': 'movePath',
     'change': 'type',
+    'diff': 'diff',
+    'patch': 'patch',
     'additions': 'additions',
     'deletions': 'deletions'
 } -%}
@@ -81,7 +85,11 @@ unioned as (
                 then {{ byte_length(json_field('args', args, 'content')) }}
         end as file_size,
         {{ json_bigint(json_field('metadata', metadata, 'additions')) }} as additions,
-        {{ json_bigint(json_field('metadata', metadata, 'deletions')) }} as deletions
+        {{ json_bigint(json_field('metadata', metadata, 'deletions')) }} as deletions,
+        coalesce(
+            {{ json_field('metadata', metadata, 'patch') }},
+            {{ json_field('metadata', metadata, 'diff') }}
+        ) as whole_diff
     from parsed
     where tool_name not in ('patch', 'apply_patch')
 
@@ -102,7 +110,10 @@ unioned as (
         false as is_directory,
         cast(null as bigint) as file_size,
         {{ json_bigint(json_field('fields', file, 'additions')) }} as additions,
-        {{ json_bigint(json_field('fields', file, 'deletions')) }} as deletions
+        {{ json_bigint(json_field('fields', file, 'deletions')) }} as deletions,
+        coalesce(
+            {{ json_field('fields', file, 'patch') }}, {{ json_field('fields', file, 'diff') }}
+        ) as whole_diff
     from files
 
 ),
@@ -110,7 +121,18 @@ unioned as (
 -- A pattern that is looked for everywhere names no directory, a call with broken arguments no file.
 located as (
 
-    select *
+    select
+        source_id,
+        part_id,
+        item_index,
+        operation,
+        file_path,
+        moved_to_path,
+        is_directory,
+        file_size,
+        additions,
+        deletions,
+        {{ cut_text('whole_diff', 1024) }} as git_diff
     from unioned
     where file_path is not null
 

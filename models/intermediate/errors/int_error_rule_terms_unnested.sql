@@ -12,7 +12,7 @@ listed as (
 
     select
         *,
-        {{ split_text("coalesce(terms, '')", '|') }} as term_list
+        {{ split_text("coalesce(terms, '')", "'|'") }} as term_list
     from error_rules
 
 ),

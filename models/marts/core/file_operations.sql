@@ -25,6 +25,17 @@ tool_calls as (
 
 ),
 
+git_states as (
+
+    select
+        row_id,
+        branch_in_force,
+        commit_in_force
+    from {{ ref('int_git_states_carried') }}
+    where row_kind = 'file operation'
+
+),
+
 described as (
 
     select
@@ -41,9 +52,9 @@ described as (
         operations.moved_to_path,
         tool_calls.tool_name,
         tool_calls.status,
-        cast(null as {{ dbt.type_string() }}) as git_branch,
-        cast(null as {{ dbt.type_string() }}) as git_commit,
-        cast(null as {{ dbt.type_string() }}) as git_diff,
+        git_states.branch_in_force as git_branch,
+        git_states.commit_in_force as git_commit,
+        operations.git_diff,
 
         -- numbers
         operations.file_size,
@@ -68,6 +79,10 @@ described as (
         on
             operations.part_id = tool_calls.part_id
             and operations.source_id = tool_calls.source_id
+    left join git_states
+        on
+            operations.part_id || ':' || cast(operations.item_index as {{ dbt.type_string() }})
+            = git_states.row_id
 
 )
 
