@@ -132,7 +132,7 @@ located as (
         file_size,
         additions,
         deletions,
-        {{ cut_text('whole_diff', 1024) }} as git_diff
+        {{ left_bytes('whole_diff', 1024) }} as git_diff
     from unioned
     where file_path is not null
 
