@@ -1,3 +1,6 @@
+{#- A view: as a table it would hold the last words of every turn once more. -#}
+{{ config(materialized='view') }}
+
 with
 
 messages as (

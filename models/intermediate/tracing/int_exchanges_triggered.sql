@@ -15,10 +15,8 @@ texts as (
 
     select
         message_id,
-        sequence_number,
-        content,
         is_synthetic,
-        is_ignored
+        content like 'The following tool was executed by the user%' as is_note_of_shell
     from {{ ref('text_messages') }}
     where role = 'user' and not is_orphan
 
@@ -34,29 +32,21 @@ compactions as (
 
 ),
 
-requested_agents as (
+subtasks as (
 
-    select
-        message_id,
-        max(subtask_prompt) as prompt
+    select distinct message_id
     from {{ ref('requested_agents') }}
     where request_type = 'subtask'
-    group by message_id
 
 ),
 
--- What the user wrote; OpenCode adds texts of its own, of attached files for one.
+-- OpenCode adds texts of its own to what the user wrote, of attached files for one.
 said as (
 
     select
         message_id,
-        {{ concat_texts(
-            'case when not is_synthetic and not is_ignored then content end', 'sequence_number'
-        ) }} as prompt,
         bool_and(is_synthetic) as is_synthetic,
-        bool_or(
-            is_synthetic and content like 'The following tool was executed by the user%'
-        ) as is_shell
+        bool_or(is_synthetic and is_note_of_shell) as is_shell
     from texts
     group by message_id
 
@@ -69,10 +59,9 @@ sorted as (
         user_messages.session_id,
         user_messages.created_at,
         coalesce(compactions.is_auto, false) as is_auto_compaction,
-        coalesce(said.prompt, requested_agents.prompt) as prompt,
         case
             when compactions.message_id is not null then 'compaction'
-            when requested_agents.message_id is not null then 'subtask'
+            when subtasks.message_id is not null then 'subtask'
             when said.is_shell then 'shell'
             when said.is_synthetic then 'synthetic'
             else 'prompt'
@@ -82,8 +71,8 @@ sorted as (
         on user_messages.message_id = said.message_id
     left join compactions
         on user_messages.message_id = compactions.message_id
-    left join requested_agents
-        on user_messages.message_id = requested_agents.message_id
+    left join subtasks
+        on user_messages.message_id = subtasks.message_id
 
 ),
 
@@ -106,7 +95,6 @@ triggered as (
         message_id,
         session_id,
         created_at,
-        prompt,
         is_auto_compaction,
         case
             when kind != 'synthetic' then kind
@@ -139,7 +127,6 @@ originated as (
 
     select
         message_id,
-        prompt,
         exchange_trigger,
         is_automatic,
         coalesce(

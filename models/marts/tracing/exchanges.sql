@@ -11,11 +11,19 @@ triggered as (
 
     select
         message_id,
-        prompt,
         exchange_trigger,
         is_automatic,
         origin_exchange_id
     from {{ ref('int_exchanges_triggered') }}
+
+),
+
+prompts as (
+
+    select
+        message_id,
+        prompt
+    from {{ ref('int_prompts_written') }}
 
 ),
 
@@ -67,7 +75,7 @@ described as (
         triggered.exchange_trigger,
         measured.agent,
         measured.model_id,
-        triggered.prompt as prompt_input,
+        prompts.prompt as prompt_input,
         answers.prompt_output,
 
         -- numbers
@@ -110,6 +118,8 @@ described as (
     from measured
     left join triggered
         on measured.user_message_id = triggered.message_id
+    left join prompts
+        on measured.user_message_id = prompts.message_id
     left join answers
         on measured.exchange_id = answers.exchange_id
     left join errors
