@@ -23,6 +23,16 @@ messages as (
 
 ),
 
+branches as (
+
+    select
+        row_id as message_id,
+        branch_in_force as git_branch
+    from {{ ref('int_git_states_carried') }}
+    where row_kind = 'step'
+
+),
+
 described as (
 
     select
@@ -37,6 +47,7 @@ described as (
         costs.cost_source,
         costs.known_cost_bug,
         costs.price_source,
+        branches.git_branch,
 
         -- numbers
         costs.cost_recorded_usd,
@@ -62,6 +73,8 @@ described as (
     from costs
     inner join messages
         on costs.message_id = messages.message_id
+    left join branches
+        on costs.message_id = branches.message_id
 
 )
 
