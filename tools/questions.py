@@ -35,9 +35,9 @@ warehouse:
 $ make answer Q=cost_by_model
 ```
 
-or paste the SQL into any client of the warehouse. Everything counts once: fork copies are left out, sub-agents
-have sessions of their own, and what OpenCode has deleted still counts. Costs are recorded by OpenCode or else
-estimated from list prices; [cost.md](cost.md) says how, and what was billed and never stored."""
+or paste the SQL into any client of the warehouse. Everything counts once: fork copies are left out,
+sub-agents have sessions of their own, and what OpenCode has deleted still counts. Costs are recorded by
+OpenCode or else estimated from list prices; [cost.md](cost.md) says how, and what was billed and never stored."""
 
 
 class QuestionError(Exception):
