@@ -37,7 +37,8 @@ $ make answer Q=cost_by_model
 
 or paste the SQL into any client of the warehouse. Everything counts once: fork copies are left out,
 sub-agents have sessions of their own, and what OpenCode has deleted still counts. Costs are recorded by
-OpenCode or else estimated from list prices; [cost.md](cost.md) says how, and what was billed and never stored."""
+OpenCode or else estimated from list prices; [cost.md](cost.md) says how, and what was billed and never
+stored."""
 
 
 class QuestionError(Exception):
