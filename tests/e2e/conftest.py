@@ -42,6 +42,10 @@ class Warehouse:
         """Build and test all models; the unit tests need no data and run once, elsewhere."""
         return self.dbt("build", "--exclude-resource-type", "unit_test", "--warn-error", *arguments)
 
+    def build_untested(self) -> None:
+        """Build all models without their tests, where another build of the same documents runs them."""
+        self.dbt("build", "--exclude-resource-types", "unit_test", "test", "--warn-error")
+
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         with closing(duckdb.connect(str(self.path), read_only=True)) as connection:

@@ -61,7 +61,7 @@ def test_totals_stay_when_the_original_is_deleted_after_it_was_loaded(
     shutil.copy(real.folder / "opencode.db", store)
     warehouse = new_warehouse(store)
     warehouse.load()
-    warehouse.build()
+    warehouse.build_untested()
     before = warehouse.query(TOTALS)
     original = original_of_the_forks(warehouse)
     delete_session(store / "opencode.db", original)
@@ -103,7 +103,7 @@ def test_a_fork_whose_session_file_is_broken_is_a_fork_all_the_same(
     shutil.copytree(unpacked("versions/1.1.34") / "opencode", store)
     whole = new_warehouse(store)
     whole.load()
-    whole.build()
+    whole.build_untested()
     for (session_id,) in whole.query("select session_id from sessions where is_fork"):
         next(store.glob(f"storage/session/*/{session_id}.json")).write_bytes(b"{")
     broken = new_warehouse(store)

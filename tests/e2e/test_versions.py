@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("versions")
+
 VERSIONS = ("1.0.61", "1.0.185", "1.1.34", "1.2.27", "1.3.0", "1.14.48", "1.18.34")
 STEPS = """
     select tokens_input, tokens_cache_read, tokens_output + tokens_reasoning
@@ -21,20 +23,30 @@ def billed(folder: Path) -> set[tuple[int, int, int]]:
     return {(usage["input"], usage["cache_read"], usage["output"]) for usage in usages}
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_every_step_of_every_version_has_the_tokens_that_were_billed(
-    version: str, unpacked: Callable[[str], Path], new_warehouse: Callable[..., Any]
-) -> None:
-    folder = unpacked(f"versions/{version}")
-    warehouse = new_warehouse(folder / "opencode")
+@pytest.fixture(scope="module")
+def all_versions(unpacked: Callable[[str], Path], new_warehouse: Callable[..., Any]) -> Any:
+    """Return one warehouse of all versions' stores, as that of somebody who kept each."""
+    warehouse = new_warehouse(*(unpacked(f"versions/{version}") / "opencode" for version in VERSIONS))
     warehouse.load()
     warehouse.build()
+    return warehouse
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_step_of_every_version_has_the_tokens_that_were_billed(
+    version: str, unpacked: Callable[[str], Path], all_versions: Any
+) -> None:
+    folder = unpacked(f"versions/{version}")
+    of_version = (
+        f"source_id in (select source_id from raw.sources where starts_with(root, '{folder / 'opencode'}'))"
+    )
     counts = json.loads((folder / "counts.json").read_text())
-    assert warehouse.one("select count(*) from sessions") == counts["sessions"]
-    assert warehouse.one("select count(*) from messages") == counts["messages"]
-    assert warehouse.one("select count(*) from parts") == counts["parts"]
-    assert warehouse.one("select count(*) from messages where is_fork_copy and role = 'assistant'") == 18
-    steps = warehouse.query(STEPS)
+    for table in ("sessions", "messages", "parts"):
+        rows = all_versions.one(f"select count(*) from {table} where {of_version}")
+        assert rows == counts[table], table
+    copies = f"select count(*) from messages where is_fork_copy and role = 'assistant' and {of_version}"
+    assert all_versions.one(copies) == 18
+    steps = all_versions.query(f"{STEPS} and {of_version}")
     assert len(steps) == 19
     assert set(steps) <= billed(folder)
 
