@@ -2,6 +2,8 @@
     much. Null where nothing was counted. -#}
 {% macro wilson_lower_bound(n_successes, n_trials) -%}
     case
+        -- exactly: the difference of roots below is only nearly 0
+        when {{ n_trials }} > 0 and {{ n_successes }} = 0 then 0.0
         when {{ n_trials }} > 0
             then greatest(
                 0.0,
