@@ -6,7 +6,6 @@ messages as (
 
     select *
     from {{ ref('int_messages_booked') }}
-    where usage_date is not null
 
 ),
 

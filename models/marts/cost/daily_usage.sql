@@ -4,7 +4,7 @@ steps as (
 
     select *
     from {{ ref('int_messages_booked') }}
-    where role = 'assistant' and usage_date is not null
+    where role = 'assistant'
 
 ),
 
@@ -83,7 +83,7 @@ described as (
 
     select
         -- ids
-        cast(usage_date as {{ dbt.type_string() }})
+        coalesce(cast(usage_date as {{ dbt.type_string() }}), '')
         || ':' || dimension
         || ':' || coalesce(dimension_value, '') as daily_usage_id,
 
