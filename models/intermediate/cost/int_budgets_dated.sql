@@ -32,7 +32,7 @@ dated as (
             when period = 'week'
                 then {{ days_after(6, 'period_begins_on') }}
             when period = 'month'
-                then cast({{ dbt.last_day('period_begins_on', 'month') }} as date)
+                then {{ last_day_of_month('period_begins_on') }}
         end as period_ends_on
     from budgets
 

@@ -42,9 +42,9 @@ compared as (
         days.cost_usd,
         days.tokens_unpriced,
         coalesce(windows.window_day_count, 0) as window_day_count,
-        cast(round(windows.median_usd, 10) as decimal(18, 10)) as baseline_usd,
-        cast(round(windows.mean_usd, 10) as decimal(18, 10)) as mean_usd,
-        cast(round(windows.sd_usd, 10) as decimal(18, 10)) as sd_usd
+        {{ as_usd('windows.median_usd') }} as baseline_usd,
+        {{ as_usd('windows.mean_usd') }} as mean_usd,
+        {{ as_usd('windows.sd_usd') }} as sd_usd
     from days
     left join windows
         on

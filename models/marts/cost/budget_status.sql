@@ -36,12 +36,9 @@ rated as (
         spent.spent_today_usd,
         budgets.elapsed_days,
         budgets.days_left,
-        cast(
-            round(
-                cast(spent.spent_before_today_usd as double) / nullif(budgets.elapsed_days, 0),
-                10
-            ) as decimal(18, 10)
-        ) as usd_per_day
+        {{ as_usd(
+            'cast(spent.spent_before_today_usd as double) / nullif(budgets.elapsed_days, 0)'
+        ) }} as usd_per_day
     from budgets
     inner join spent
         on budgets.budget_name = spent.budget_name
