@@ -40,6 +40,10 @@ def test_an_empty_store_builds_and_passes_every_test_unit_tests_included(
     assert "PASS" in warehouse.dbt("build", "--warn-error")
     for table in ("projects", "project_aliases", "sessions", "messages", "parts"):
         assert warehouse.one(f"select count(*) from {table}") == 0
+    # Seeds for what a user knows are empty as well.
+    for table in ("cost_anomalies", "budget_status", "billing_reconciliation"):
+        assert warehouse.one(f"select count(*) from {table}") == 0
+    assert warehouse.query("select count(*), count(expected_usd) from spend_forecast") == [(31, 0)]
 
 
 @pytest.fixture(scope="module")
