@@ -31,8 +31,6 @@ from pathlib import Path
 from ingest import landing
 from ingest.cli import main
 
-pytestmark = pytest.mark.xdist_group("interruptions")
-
 method, n, when, *arguments = sys.argv[1:]
 landing.CHUNK_ROWS = 40
 original, calls = getattr(landing.Landing, method), []
