@@ -43,7 +43,9 @@ def examples(paths: Iterable[Path]) -> list[Example]:
     return [
         (words(error), error["label"])
         for error in errors
-        if error.get("split") != "held_back" and error.get("tool") != "bash" and error["label"] != "unknown"
+        if not str(error.get("split")).startswith("held_back")
+        and error.get("tool") != "bash"
+        and error["label"] != "unknown"
     ]
 
 
