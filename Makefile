@@ -44,7 +44,7 @@ answer: ready ## Answer a question of docs/questions.md from your warehouse: mak
 
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage, on two processes"
-	@$(BIN)/pytest --cov --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest --cov --numprocesses 2
 
 lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
 	@echo "Lint 1/6: ruff check"

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("histories")
-
 History = Any
 PROJECT = Path(__file__).resolve().parents[2]
 CLASSIC = ("1.1.65", "1.2.27", "1.18.34")

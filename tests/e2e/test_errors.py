@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("histories")
-
 History = Any
 CATEGORIES = {
     "1.1.65": {

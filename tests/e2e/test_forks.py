@@ -7,10 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-pytestmark = pytest.mark.xdist_group("histories")
-
 TOTALS = """
     select count(*), sum(tokens_total)::bigint, sum(cost_recorded_usd)
     from messages where not is_fork_copy

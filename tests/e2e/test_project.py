@@ -14,8 +14,6 @@ import questions
 
 from ingest.warehouse import open_warehouse
 
-pytestmark = pytest.mark.xdist_group("sample")
-
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_OURS = (
     ".git",

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("histories")
-
 History = Any
 CLASSIC = ("1.1.65", "1.2.27", "1.18.34")
 TOKENS = ("input", "output", "reasoning", "cache_read", "cache_write")

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("histories")
-
 History = Any
 ALL = ("1.1.65", "1.2.27", "1.18.34", "1.1.65__to_1.18.34", "1.18.34-v2api")
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("versions")
-
 VERSIONS = ("1.0.61", "1.0.185", "1.1.34", "1.2.27", "1.3.0", "1.14.48", "1.18.34")
 STEPS = """
     select tokens_input, tokens_cache_read, tokens_output + tokens_reasoning

@@ -29,8 +29,6 @@ from tests.ingest.stores import (
     without_rights,
 )
 
-pytestmark = pytest.mark.xdist_group("sqlite_store")
-
 NEW_MESSAGE = (
     f"insert into message values ('msg_new', 'ses_1', {LONG_AGO_MS}, {LONG_AGO_MS}, '{{\"role\":\"user\"}}')"
 )
