@@ -65,6 +65,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """create table if not exists raw.sync_state (
             load_batch_id bigint not null, phase varchar not null, entered_at timestamp not null)""",
     ),
+    (  # what the health checks need to know and SQL cannot see, and what has been told to whom
+        """create table if not exists raw.query_timings (
+            measured_at timestamp not null, query_name varchar not null, n_runs bigint not null,
+            median_ms double not null, p95_ms double not null, n_rows bigint not null,
+            uses_index boolean)""",
+        """create table if not exists raw.storage_measurements (
+            measured_at timestamp not null, warehouse_bytes bigint not null,
+            disk_total_bytes bigint not null, disk_free_bytes bigint not null)""",
+        """create table if not exists raw.backups (
+            made_at timestamp not null, path varchar not null, size_bytes bigint not null,
+            sha256 varchar not null, n_documents bigint not null)""",
+        """create table if not exists raw.alerts (
+            check_id varchar not null, channel varchar not null, event varchar not null,
+            status varchar not null, since timestamp not null, sent_at timestamp not null)""",
+    ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
 
