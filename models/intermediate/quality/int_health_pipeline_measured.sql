@@ -1,0 +1,212 @@
+{{ depend_on_checked_tables() }}
+
+with
+
+moments as (
+
+    select checked_at
+    from {{ ref('int_health_moments') }}
+
+),
+
+-- A store that is gone for good is no reason to be told of it every day.
+sources as (
+
+    select
+        source_id,
+        status,
+        hours_since_load,
+        n_rejected_open,
+        n_documents,
+        n_landed_today
+    from {{ ref('load_health') }}
+
+),
+
+retention as (
+
+    select
+        {% if var('retention_days') is none %}0{% else %}coalesce(sum(n_documents), 0){% endif %}
+            as n_checked,
+        coalesce(sum(n_past_retention), 0) as n_failed
+    from {{ ref('int_health_sources_counted') }}
+
+),
+
+weeks as (
+
+    select
+        count(case when messages.created_at > {{ dbt.dateadd('day', -7, 'moments.checked_at') }} then 1 end)
+            as n_last_week,
+        count(case when messages.created_at <= {{ dbt.dateadd('day', -7, 'moments.checked_at') }} then 1 end)
+            as n_week_before
+    from {{ ref('messages') }} as messages
+    cross join moments
+    where
+        not messages.is_fork_copy
+        and messages.created_at > {{ dbt.dateadd('day', -14, 'moments.checked_at') }}
+        and messages.created_at <= moments.checked_at
+
+),
+
+loads as (
+
+    select
+        batches.load_batch_id,
+        batches.status = 'running'
+        and ({{ ms_between('batches.started_at', 'moments.checked_at') }}) > 2 * 3600000 as is_stalled
+    from {{ ref('stg_loader__load_batches') }} as batches
+    cross join moments
+
+),
+
+storage as (
+
+    select
+        warehouse_bytes,
+        disk_free_bytes / nullif(cast(disk_total_bytes as double), 0) as free_share
+    from {{ ref('stg_loader__storage_measurements') }}
+    where measured_at = (
+        select max(measured_at) as latest
+        from {{ ref('stg_loader__storage_measurements') }}
+    )
+
+),
+
+backups as (
+
+    select
+        moments.checked_at,
+        (
+            select max(made_at) as latest
+            from {{ ref('stg_loader__backups') }}
+        ) as last_backup_at,
+        (
+            select min(started_at) as earliest
+            from {{ ref('stg_loader__load_batches') }}
+        ) as first_load_at
+    from moments
+
+),
+
+required as (
+    {% for name in required_relations() %}
+    select '{{ name }}' as relation_name
+    {{ 'union all' if not loop.last }}
+    {% else %}
+    select cast(null as {{ dbt.type_string() }}) as relation_name
+    where 1 = 0
+    {% endfor %}
+
+),
+
+relations as (
+
+    select
+        required.relation_name,
+        existing.relation_name is null as is_missing
+    from required
+    left join ({{ existing_relations() | indent(4) }}) as existing
+        on required.relation_name = existing.relation_name
+
+),
+
+measured as (
+
+    select
+        {{ health_measure(
+            'sources_fresh', 'hours_since_load > 24', value='max(hours_since_load)', example='source_id'
+        ) }}
+    from sources
+    where status != 'missing'
+
+    union all
+
+    select {{ health_measure('sources_readable', "status not in ('ok', 'missing')", example='source_id') }}
+    from sources
+
+    union all
+
+    select
+        {{ health_measure(
+            'new_rows_today',
+            value='sum(n_landed_today)',
+            n_checked='coalesce(sum(n_documents), 0)',
+            n_failed='null',
+            note="sum(n_landed_today) || ' of ' || sum(n_documents) || ' documents are new or changed.'",
+        ) }}
+    from sources
+
+    union all
+
+    select
+        {{ health_measure(
+            'volume_trend',
+            value='max(n_last_week) / nullif(cast(max(n_week_before) as double), 0)',
+            n_checked='max(case when n_week_before >= 50 then n_week_before end)',
+            n_failed='null',
+            note="max(n_last_week) || ' messages in the last seven days, '"
+            ~ " || max(n_week_before) || ' in the seven days before.'",
+        ) }}
+    from weeks
+
+    union all
+
+    select {{ health_measure('loads_stalled', 'is_stalled', example='load_batch_id') }}
+    from loads
+
+    union all
+
+    select
+        {{ health_measure(
+            'rejected_documents_open',
+            n_checked='coalesce(sum(n_documents + n_rejected_open), 0)',
+            n_failed='coalesce(sum(n_rejected_open), 0)',
+        ) }}
+    from sources
+
+    union all
+
+    select
+        {{ health_measure('warehouse_size', value='max(warehouse_bytes)', n_failed='null') }}
+    from storage
+
+    union all
+
+    select {{ health_measure('disk_free', value='min(free_share)', n_failed='null') }}
+    from storage
+
+    union all
+
+    select
+        {{ health_measure(
+            'backup_age',
+            value='(' ~ ms_between('max(coalesce(last_backup_at, first_load_at))', 'max(checked_at)') ~ ') / 86400000.0',
+            n_checked='count(coalesce(last_backup_at, first_load_at))',
+            n_failed='null',
+            note="case when max(last_backup_at) is null then 'There is no backup yet.' end",
+        ) }}
+    from backups
+
+    union all
+
+    select {{ health_measure('relations_present', 'is_missing', example='relation_name') }}
+    from relations
+
+    union all
+
+    select
+        {{ health_measure(
+            'retention_window', n_checked='max(n_checked)', n_failed='max(n_failed)'
+        ) }}
+    from retention
+
+    union all
+
+    select {{ health_measure('budgets', "budget_status = 'over'", example='budget_name') }}
+    from {{ ref('budget_status') }}
+    where budget_status != 'unknown'
+
+)
+
+select * from measured

@@ -1,0 +1,49 @@
+with
+
+timings as (
+
+    select
+        query_name,
+        measured_at,
+        n_runs,
+        median_ms,
+        p95_ms,
+        n_rows,
+        uses_index,
+        row_number() over (
+            partition by query_name
+            order by measured_at desc
+        ) as nth_newest
+    from {{ ref('stg_loader__query_timings') }}
+
+),
+
+checks as (
+
+    select
+        replace(check_id, 'query_', '') as query_name,
+        threshold
+    from {{ ref('health_checks') }}
+    where family = 'performance'
+
+),
+
+latest as (
+
+    select
+        timings.query_name,
+        timings.n_runs,
+        timings.n_rows,
+        timings.median_ms,
+        timings.p95_ms,
+        cast(checks.threshold as double) as threshold_ms,
+        timings.uses_index,
+        timings.measured_at
+    from timings
+    left join checks
+        on timings.query_name = checks.query_name
+    where timings.nth_newest = 1
+
+)
+
+select * from latest

@@ -1,0 +1,23 @@
+with
+
+raw_load_batches as (
+
+    select
+        load_batch_id,
+        status,
+        loader_version,
+        started_at,
+        ended_at,
+        n_sources,
+        n_sources_failed,
+        n_scanned,
+        n_written,
+        n_unchanged,
+        n_deleted,
+        n_rejected,
+        n_resolved
+    from {{ source('loader', 'load_batches') }}
+
+)
+
+select * from raw_load_batches

@@ -1,0 +1,9 @@
+{#- dbt is the gate: where rows are doubled, lost or lead nowhere, a build fails. The name of each failing check is told. -#}
+{%- set failed -%}
+    select check_id || ': ' || coalesce(details, '') as failed_check
+    from {{ ref('health_check_trends') }}
+    where family = 'integrity' and status = 'FAIL'
+    order by check_id
+{%- endset -%}
+{{ tell_failed_checks(failed) }}
+{{ failed }}
