@@ -1,4 +1,4 @@
-"""The command line: `opencode-ingest init|load|status|doctor`."""
+"""The command line: `opencode-ingest init|load|status|health|time-queries|doctor`."""
 
 import argparse
 import logging
@@ -6,13 +6,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import duckdb
 import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ingest import __version__, doctor, load, settings, status, words
+from ingest import __version__, doctor, health, load, query_timings, settings, status, words
 from ingest.documents import Source
 from ingest.errors import IngestError
 from ingest.landing import Counts
@@ -105,6 +106,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     status_.set_defaults(run=_status)
 
+    time_queries = commands.add_parser(
+        "time-queries", parents=[common], help="time the reference queries on the built tables"
+    )
+    time_queries.set_defaults(run=_time_queries)
+
+    health_ = commands.add_parser(
+        "health", parents=[common], help="what the health checks of the last build found"
+    )
+    health_.set_defaults(run=_health)
+
     doctor_ = commands.add_parser(
         "doctor", parents=[common], help="what of OpenCode is found where, and what is missing"
     )
@@ -137,6 +148,27 @@ def _status(arguments: argparse.Namespace, configured: settings.Settings) -> int
     found = status.status(configured.warehouse)
     _print(arguments, found, status.describe(found))
     return EXIT_OK
+
+
+def _time_queries(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    with Console(stderr=True).status("timing the reference queries") as status_line:
+        timings = query_timings.time_queries(
+            configured.warehouse, lambda name: status_line.update(f"timing {name}")
+        )
+    _print(arguments, [asdict(timing) for timing in timings], query_timings.describe(timings))
+    return EXIT_OK
+
+
+def _health(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    checks = health.read_checks(configured.warehouse)
+    if arguments.json:
+        _print(arguments, [asdict(check) for check in checks], "")
+    else:
+        console = Console()
+        console.print(health.table(checks))
+        console.print(health.findings(checks))
+        console.print(health.verdict(checks), highlight=False)
+    return EXIT_PROBLEMS if any(check.status == "FAIL" for check in checks) else EXIT_OK
 
 
 def _doctor(arguments: argparse.Namespace, configured: settings.Settings) -> int:

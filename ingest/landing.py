@@ -168,6 +168,28 @@ def ensure_raw(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
             connection.execute("commit")
 
 
+def record_query_timings(
+    connection: duckdb.DuckDBPyConnection, measured_at: datetime, timings: Sequence[Mapping[str, object]]
+) -> None:
+    """Land one timing of each reference query; keys as the columns of raw.query_timings."""
+    connection.executemany(
+        """insert into raw.query_timings values
+        ($measured_at, $query_name, $n_runs, $median_ms, $p95_ms, $n_rows, $uses_index)""",
+        [{"measured_at": _naive(measured_at), **timing} for timing in timings],
+    )
+
+
+def record_storage(
+    connection: duckdb.DuckDBPyConnection, measured_at: datetime, measured: Mapping[str, int]
+) -> None:
+    """Land one measurement of the warehouse file and its disk, in bytes."""
+    connection.execute(
+        """insert into raw.storage_measurements values
+        ($measured_at, $warehouse_bytes, $disk_total_bytes, $disk_free_bytes)""",
+        {"measured_at": _naive(measured_at), **measured},
+    )
+
+
 class Landing:
     """One load into one warehouse: commits chunk by chunk, in a second thread.
 

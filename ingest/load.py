@@ -11,11 +11,11 @@ import duckdb
 from ingest import words
 from ingest.documents import ENTITIES, Entity, Known, Rejection, Seen, Source
 from ingest.errors import IngestError, SourceError
-from ingest.landing import Counts, Landing
+from ingest.landing import Counts, Landing, record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store
 from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, StatusFile
-from ingest.warehouse import NothingLoadedError, open_warehouse, scratch_warehouse
+from ingest.warehouse import NothingLoadedError, measure_storage, open_warehouse, scratch_warehouse
 
 READERS = {"json": json_store.read, "sqlite": sqlite_store.read, "export": export_file.read}
 
@@ -145,6 +145,8 @@ def load(
             result.ended_at = clock()
             n_failed = sum(one.status in ("failed", "incomplete") for one in result.sources)
             land.end_batch(result.ended_at, result.counts, len(result.sources), n_failed)
+        if not options.dry_run:
+            record_storage(connection, result.ended_at, measure_storage(settings.warehouse))
     return result
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -68,6 +69,19 @@ def open_warehouse(
         elif raw_version(connection) < len(MIGRATIONS):
             raise NothingLoadedError(f"Nothing was loaded into {path} by this version yet. {_LOAD_FIRST}")
         yield connection
+
+
+def measure_storage(path: Path) -> dict[str, int]:
+    """Return the bytes of a warehouse file and of the disk that it lies on: all of them, and the free ones.
+
+    Free is what the owner of the file may use, not what is kept for the system.
+    """
+    disk = shutil.disk_usage(path.parent)
+    return {
+        "warehouse_bytes": path.stat().st_size,
+        "disk_total_bytes": disk.total,
+        "disk_free_bytes": disk.free,
+    }
 
 
 @contextmanager

@@ -64,7 +64,9 @@ storage as (
 
     select
         warehouse_bytes,
-        disk_free_bytes / nullif(cast(disk_total_bytes as double), 0) as free_share
+        disk_free_bytes / nullif(cast(disk_total_bytes as double), 0) as free_share,
+        cast(disk_free_bytes / 1000000000.0 as decimal(18, 1)) as free_gb,
+        cast(disk_total_bytes / 1000000000.0 as decimal(18, 1)) as total_gb
     from {{ ref('stg_loader__storage_measurements') }}
     where measured_at = (
         select max(measured_at) as latest
@@ -168,12 +170,23 @@ measured as (
     union all
 
     select
-        {{ health_measure('warehouse_size', value='max(warehouse_bytes)', n_failed='null') }}
+        {{ health_measure(
+            'warehouse_size',
+            value='max(warehouse_bytes)',
+            n_failed='null',
+            note="max(warehouse_bytes) || ' bytes.'",
+        ) }}
     from storage
 
     union all
 
-    select {{ health_measure('disk_free', value='min(free_share)', n_failed='null') }}
+    select
+        {{ health_measure(
+            'disk_free',
+            value='min(free_share)',
+            n_failed='null',
+            note="min(free_gb) || ' GB of ' || max(total_gb) || ' GB are free.'",
+        ) }}
     from storage
 
     union all
@@ -184,7 +197,8 @@ measured as (
             value='(' ~ ms_between('max(coalesce(last_backup_at, first_load_at))', 'max(checked_at)') ~ ') / 86400000.0',
             n_checked='count(coalesce(last_backup_at, first_load_at))',
             n_failed='null',
-            note="case when max(last_backup_at) is null then 'There is no backup yet.' end",
+            note="case when max(last_backup_at) is null then 'There is no backup yet.'"
+            ~ " else 'The last one was made on ' || cast(max(last_backup_at) as date) || '.' end",
         ) }}
     from backups
 
