@@ -11,12 +11,16 @@ IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < 
 BIN := .venv/bin
 INGEST := $(BIN)/python -m ingest
 DBT := $(BIN)/dbt --no-use-colors
+# dbt overwrites its results at the next command.
+KEEP_RESULTS := $(INGEST) land-artifacts > /dev/null
 BRIEFLY := $(BIN)/python tools/briefly.py
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
 LINT_WAREHOUSE := target/lint/opencode.duckdb
 # What the answers in docs/questions.md come from.
 SAMPLE_WAREHOUSE := target/sample/opencode.duckdb
+# The results of these runs are not of the user's warehouse.
+ON_SAMPLE := OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) DBT_TARGET_PATH=target/sample/dbt
 
 # The project's own profile is the one that counts, and nobody is told of its use.
 export DBT_PROFILES_DIR := $(CURDIR)
@@ -35,9 +39,11 @@ run: ready ## Load OpenCode's history (else the sample), build the warehouse, te
 	@$(INGEST) load --fallback sample || [ $$? -eq 1 ]
 	@echo "Run 2/3: building the tables (dbt seed, dbt run)"
 	@set -o pipefail; $(DBT) seed | $(BRIEFLY)
-	@set -o pipefail; $(DBT) run | $(BRIEFLY)
+	@$(KEEP_RESULTS)
+	@set -o pipefail; failed=0; $(DBT) run | $(BRIEFLY) || failed=$$?; $(KEEP_RESULTS); exit $$failed
 	@echo "Run 3/3: testing them (dbt test)"
-	@set -o pipefail; failed=0; $(DBT) test | $(BRIEFLY) || failed=$$?; $(INGEST) status; exit $$failed
+	@set -o pipefail; failed=0; $(DBT) test | $(BRIEFLY) || failed=$$?; $(KEEP_RESULTS); \
+	    $(INGEST) status; exit $$failed
 
 answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
 	@$(BIN)/python tools/questions.py --warehouse "$(WAREHOUSE)" "$(Q)"
@@ -73,8 +79,8 @@ dictionary: ready ## Write docs/data-dictionary.md and docs/er-diagram.md anew, 
 
 questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
 	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)
-	@set -o pipefail; OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) $(DBT) seed | $(BRIEFLY)
-	@set -o pipefail; OPENCODE_WAREHOUSE=$(SAMPLE_WAREHOUSE) $(DBT) run | $(BRIEFLY)
+	@set -o pipefail; $(ON_SAMPLE) $(DBT) seed | $(BRIEFLY)
+	@set -o pipefail; $(ON_SAMPLE) $(DBT) run | $(BRIEFLY)
 	@$(BIN)/python tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
 
 errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)

@@ -1,4 +1,4 @@
-"""The command line: `opencode-ingest init|load|status|health|time-queries|doctor`."""
+"""The command line: `opencode-ingest init|load|status|health|time-queries|land-artifacts|doctor`."""
 
 import argparse
 import logging
@@ -7,16 +7,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ingest import __version__, doctor, health, load, query_timings, settings, status, words
+from ingest import __version__, artifacts, doctor, health, load, query_timings, settings, status, words
 from ingest.documents import Source
 from ingest.errors import IngestError
-from ingest.landing import Counts
+from ingest.landing import Counts, land_run
 from ingest.load import Options
 from ingest.warehouse import open_warehouse
 
@@ -120,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
         "doctor", parents=[common], help="what of OpenCode is found where, and what is missing"
     )
     doctor_.set_defaults(run=_doctor)
+
+    land = commands.add_parser(
+        "land-artifacts", parents=[common], help="keep the results of the last dbt run in the warehouse"
+    )
+    land.add_argument(
+        "--target", type=Path, default=Path("target"), metavar="FOLDER", help="where dbt wrote them"
+    )
+    land.set_defaults(run=_land_artifacts)
     return parser
 
 
@@ -175,6 +185,22 @@ def _doctor(arguments: argparse.Namespace, configured: settings.Settings) -> int
     findings = doctor.examine(configured, os.environ)
     _print(arguments, doctor.as_json(findings), doctor.describe(findings))
     return EXIT_PROBLEMS if any(finding.level == "problem" for finding in findings) else EXIT_OK
+
+
+def _land_artifacts(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    runs = artifacts.read_runs(arguments.target)
+    with open_warehouse(configured.warehouse) as connection:
+        landed = [run for run in runs if land_run(connection, run, datetime.now(UTC))]
+    sentences = [
+        f"Landed dbt {run.command} of {words.when(run.started_at)}: {len(run.results):,} results."
+        for run in landed
+    ]
+    _print(
+        arguments,
+        {"landed": [{"invocation_id": run.invocation_id, "results": len(run.results)} for run in landed]},
+        words.printable(" ".join(sentences) or "Nothing new to land."),
+    )
+    return EXIT_OK
 
 
 def _print(arguments: argparse.Namespace, value: object, text: str) -> None:

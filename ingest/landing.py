@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from ingest import __version__
+from ingest.artifacts import NodeResult, Run
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
 from ingest.errors import IngestError
 
@@ -24,6 +25,9 @@ STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
 CHUNK_ROWS = 2_048
 CHUNK_BYTES = 32 * 1024 * 1024
 CHUNKS_IN_FLIGHT = 2
+
+RESULTS_KEPT = timedelta(days=90)
+"""Results of dbt that are older are dropped: a watched store is built many times a day."""
 
 RACY = timedelta(seconds=2)
 """A file changed this shortly before it was read may change again without a newer time: read it again."""
@@ -80,6 +84,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             check_id varchar not null, channel varchar not null, event varchar not null,
             status varchar not null, since timestamp not null, sent_at timestamp not null)""",
     ),
+    (  # what dbt did to this warehouse, out of the artifacts that it overwrites at its next run
+        """create table if not exists raw.dbt_invocations (
+            invocation_id varchar not null, command varchar not null, dbt_version varchar not null,
+            project_name varchar not null, target_name varchar, selection varchar,
+            started_at timestamp not null, ended_at timestamp not null, elapsed_ms bigint not null,
+            is_full_refresh boolean not null, landed_at timestamp not null)""",
+        """create table if not exists raw.dbt_results (
+            invocation_id varchar not null, unique_id varchar not null, resource_type varchar not null,
+            name varchar not null, status varchar not null, started_at timestamp, ended_at timestamp,
+            execution_ms bigint not null, n_failures bigint, message varchar, max_loaded_at timestamp,
+            age_ms bigint)""",
+    ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
 
@@ -94,6 +110,22 @@ _CHUNK_SCHEMA = pa.schema(
         ("modified_us", pa.int64()),
         ("size_bytes", pa.int64()),
         ("first_loaded_at", pa.timestamp("us")),
+    ]
+)
+
+_RESULT_SCHEMA = pa.schema(
+    [
+        ("unique_id", pa.string()),
+        ("resource_type", pa.string()),
+        ("name", pa.string()),
+        ("status", pa.string()),
+        ("started_at", pa.timestamp("us")),
+        ("ended_at", pa.timestamp("us")),
+        ("execution_ms", pa.int64()),
+        ("n_failures", pa.int64()),
+        ("message", pa.string()),
+        ("max_loaded_at", pa.timestamp("us")),
+        ("age_ms", pa.int64()),
     ]
 )
 
@@ -188,6 +220,57 @@ def record_storage(
         ($measured_at, $warehouse_bytes, $disk_total_bytes, $disk_free_bytes)""",
         {"measured_at": _naive(measured_at), **measured},
     )
+
+
+def land_run(connection: duckdb.DuckDBPyConnection, run: Run, now: datetime) -> bool:
+    """Land a run of dbt with its results and say whether it is new; one that is landed changes nothing."""
+    if _one(
+        connection, "select count(*) from raw.dbt_invocations where invocation_id = ?", [run.invocation_id]
+    ):
+        return False
+    connection.execute("begin")
+    try:
+        connection.execute(
+            "insert into raw.dbt_invocations values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                run.invocation_id,
+                run.command,
+                run.dbt_version,
+                run.project_name,
+                run.target_name,
+                run.selection,
+                _naive(run.started_at),
+                _naive(run.ended_at),
+                run.elapsed_ms,
+                run.is_full_refresh,
+                _naive(now),
+            ],
+        )
+        connection.register("results", _results_arrow(run.results))
+        connection.execute(
+            """insert into raw.dbt_results select ?, unique_id, resource_type, name, status, started_at,
+                ended_at, execution_ms, n_failures, message, max_loaded_at, age_ms from results""",
+            [run.invocation_id],
+        )
+        connection.unregister("results")
+        connection.execute(
+            """delete from raw.dbt_results where invocation_id in (
+                select invocation_id from raw.dbt_invocations
+                where started_at < (select max(started_at) from raw.dbt_invocations) - ?::interval)""",
+            [RESULTS_KEPT],
+        )
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+    return True
+
+
+def _results_arrow(results: Sequence[NodeResult]) -> pa.Table:
+    columns = {field.name: [getattr(result, field.name) for result in results] for field in _RESULT_SCHEMA}
+    for name in ("started_at", "ended_at", "max_loaded_at"):
+        columns[name] = [None if time is None else _naive(time) for time in columns[name]]
+    return pa.table(columns, schema=_RESULT_SCHEMA)
 
 
 class Landing:
