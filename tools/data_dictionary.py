@@ -113,7 +113,7 @@ def read_tables(manifest: dict[str, Any], project: Path) -> list[Table]:
     checks = defaultdict(list)
     for node in nodes:
         # Elementary's tests are there only where its package is, and the pages are the same everywhere.
-        if (tested := node.get("test_metadata")) and tested["namespace"] != "elementary":
+        if (tested := node.get("test_metadata")) and tested.get("namespace") != "elementary":
             checks[node["attached_node"]].append(read_check(node))
 
     def place(node: dict[str, Any]) -> tuple[str, str, int, str]:
