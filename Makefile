@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run answer test lint docs dictionary questions errors-eval pricing clean ready
+.PHONY: help setup run answer test lint docs dictionary elementary-report questions errors-eval pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -29,7 +29,7 @@ export DO_NOT_TRACK := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 setup: ready ## Install everything into .venv, get the dbt packages, create an empty warehouse
 	@echo "Set-up is complete. Next: make run"
@@ -58,7 +58,7 @@ lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is 
 	@echo "Lint 2/6: ruff format"
 	@$(BIN)/ruff format --check
 	@echo "Lint 3/6: mypy"
-	@$(BIN)/mypy --strict ingest tests offline_packages tools
+	@$(BIN)/mypy --strict ingest elementary_report tests offline_packages tools
 	@echo "Lint 4/6: yamllint"
 	@$(BIN)/yamllint --strict .
 	@echo "Lint 5/6: data dictionary and ER diagram"
@@ -72,6 +72,9 @@ docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
 	@set -o pipefail; $(DBT) docs generate --static | $(BRIEFLY)
 	@echo "Open target/static_index.html in a browser."
+
+elementary-report: ready ## Write Elementary's page of models, tests, runs and lineage
+	@$(BIN)/python -m elementary_report
 
 dictionary: ready ## Write docs/data-dictionary.md and docs/er-diagram.md anew, from the models' YAML
 	@$(DBT) --quiet parse
@@ -93,7 +96,7 @@ pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
 	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f .coverage .coverage.* .user.yml package-lock.yml
-	find ingest tests offline_packages tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find ingest elementary_report tests offline_packages tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What every other target stands on. Where all is in place this only looks.
 ready: .venv/.ready

@@ -1,0 +1,7 @@
+"""`python -m elementary_report`."""
+
+import sys
+
+from elementary_report.cli import main
+
+sys.exit(main())
