@@ -74,7 +74,7 @@ class ArtifactRunner(BaseDbtRunner):
         name = str(args[0] if args else kwargs["macro_name"]).removeprefix("elementary_cli.")
         answers: dict[str, Callable[[], list[Row]]] = {
             "get_models": lambda: [self._table(node) for node in self._of("model")],
-            "get_seeds": lambda: [self._table(node) for node in self._of("seed")],
+            "get_seeds": lambda: [self._table(node) | {"materialization": None} for node in self._of("seed")],
             "get_snapshots": lambda: [self._snapshot(node) for node in self._of("snapshot")],
             "get_sources": lambda: [self._table(node) for node in self._of("source")],
             "get_exposures": lambda: [self._exposure(node) for node in self._exposures.values()],
@@ -200,6 +200,7 @@ class ArtifactRunner(BaseDbtRunner):
         return [
             test
             | {
+                "table_name": None,  # as in Elementary's own answer
                 "test_type": "dbt_test" if ran[key] else None,
                 "test_sub_type": test["type"] if ran[key] else None,
                 "created_at": _second(ran[key][0]) if ran[key] else None,
