@@ -1,7 +1,7 @@
-"""Every health check sees the fault that it is for, no other check sees it, and its history tells when it was mended.
+"""Every health check sees its fault, no other check does, and its history tells when it was mended.
 
-Faults are planted in a copy of a built warehouse in which every check passes, and only the models that checks need are
-built anew: their compiled SQL is run in a transaction that is rolled back.
+Faults are planted in a copy of a built warehouse in which every check passes, and only the models that
+checks need are built anew: their compiled SQL is run in a transaction that is rolled back.
 """
 
 import csv
@@ -30,6 +30,7 @@ HEAL = f"""
     update raw.load_batches set started_at = timestamp '{NOW}' - interval 2 hour;
     update staging.stg_opencode__sources set last_loaded_at = timestamp '{NOW}' - interval 1 hour;
     update staging.stg_opencode__messages set loaded_at = timestamp '{NOW}' - interval 1 hour;
+    delete from raw.storage_measurements;
     insert into raw.storage_measurements values ('{NOW}', 1000000, 100, 50);
     insert into raw.backups values (timestamp '{NOW}' - interval 1 day, 'backups', 1, 'sum', 1);
     insert into raw.query_timings
@@ -97,7 +98,8 @@ FAULTS = {
     "tokens_priced": Fault("update messages set message_cost_usd = null where message_cost_usd = 0"),
     # integrity
     "orphan_parts": Fault(
-        "update parts set is_orphan = true where part_id = (select min(part_id) from parts where not is_orphan)"
+        """update parts set is_orphan = true
+        where part_id = (select min(part_id) from parts where not is_orphan)"""
     ),
     "duplicate_exchanges": Fault(
         """create temp table twice as
@@ -120,12 +122,14 @@ FAULTS = {
         where exchange_id = (select min(exchange_id) from exchanges where tokens_in > 0)"""
     ),
     "nothing_lost": Fault(
-        "delete from todos where source_session_id = (select min(source_session_id) from todos where is_current)"
+        """delete from todos
+        where source_session_id = (select min(source_session_id) from todos where is_current)"""
     ),
     # A step that is counted twice is more than its turn has.
     "forks_counted_once": Fault(
         """update messages set is_fork_copy = false where message_id = (
-            select min(message_id) from messages where is_fork_copy and role = 'assistant' and tokens_total > 0)""",
+            select min(message_id) from messages
+            where is_fork_copy and role = 'assistant' and tokens_total > 0)""",
         also=frozenset({"exchanges_add_up"}),
     ),
     # performance
@@ -171,7 +175,8 @@ FAULTS = {
     "new_rows_today": Fault(
         "".join(
             f"""update staging.stg_opencode__{entity}
-            set loaded_at = timestamp '{NOW}' - interval 2 day, first_loaded_at = timestamp '{NOW}' - interval 2 day;"""
+            set loaded_at = timestamp '{NOW}' - interval 2 day,
+                first_loaded_at = timestamp '{NOW}' - interval 2 day;"""
             for entity in (
                 "projects",
                 "sessions",
@@ -198,13 +203,16 @@ FAULTS = {
         from raw.sources limit 1"""
     ),
     "warehouse_size": Fault(
-        f"insert into raw.storage_measurements values (timestamp '{NOW}' + interval 1 second, 20000000001, 100, 50)"
+        f"""insert into raw.storage_measurements
+        values (timestamp '{NOW}' + interval 1 second, 20000000001, 100, 50)"""
     ),
     "disk_free": Fault(
-        f"insert into raw.storage_measurements values (timestamp '{NOW}' + interval 1 second, 1000000, 100, 19)"
+        f"""insert into raw.storage_measurements
+        values (timestamp '{NOW}' + interval 1 second, 1000000, 100, 19)"""
     ),
     "backup_age": Fault("update raw.backups set made_at = made_at - interval 7 day"),
     "relations_present": Fault("drop view intermediate.int_prompts_written"),
+    "tests_passed": Fault("update raw.dbt_results set status = 'fail' where status = 'pass'"),
     "retention_window": Fault(
         "update staging.stg_opencode__todos set origin_modified_at = timestamp '2000-01-01'"
     ),
@@ -281,6 +289,8 @@ def bench(new_warehouse: Any) -> Iterator[Bench]:
     warehouse = new_warehouse(PROJECT / "sample")
     warehouse.load()
     warehouse.build_untested()
+    warehouse.dbt("test", "--select", "sessions,test_type:generic")
+    warehouse.land_artifacts()
     variables = json.dumps({"as_of": NOW, "retention_days": RETENTION_DAYS})
     warehouse.dbt("compile", "--select", "tag:quality", "--vars", variables)
     copy = warehouse.path.parent / "copy" / warehouse.path.name

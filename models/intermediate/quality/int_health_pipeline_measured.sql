@@ -113,6 +113,17 @@ relations as (
 
 ),
 
+-- A test that was taken out of the project is no longer asked for.
+tests as (
+
+    select
+        name,
+        is_failed
+    from {{ ref('build_results') }}
+    where is_latest and unique_id in ('{{ judged_tests() | join("', '") }}')
+
+),
+
 measured as (
 
     select
@@ -206,6 +217,11 @@ measured as (
 
     select {{ health_measure('relations_present', 'is_missing', example='relation_name') }}
     from relations
+
+    union all
+
+    select {{ health_measure('tests_passed', 'is_failed', example='name') }}
+    from tests
 
     union all
 
