@@ -1,0 +1,7 @@
+"""`python -m reports`: writes the report pages."""
+
+import sys
+
+from reports.cli import main
+
+sys.exit(main())
