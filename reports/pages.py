@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -104,13 +105,11 @@ def parse(name: str, file: str, source: str) -> Page:
     """Return the text of a page file in its parts. Raises PageError where it says what no page may."""
     lines = source.splitlines()
     parts: list[Text | Fence] = []
-    title = ""
     done = 0
     names: set[str] = set()
     tokens = markdown().parse(source)
-    for token, following in zip(tokens, [*tokens[1:], None], strict=True):
-        if token.type == "heading_open" and token.tag == "h1" and following is not None and not title:
-            title = following.content.strip()
+    title = next((text.content for head, text in pairwise(tokens) if head.type == "heading_open"), "")
+    for token in tokens:
         if token.type != "fence" or not _is_ours(token.info):
             continue
         begin, end = token.map or (0, 0)
