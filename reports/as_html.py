@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -13,8 +13,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from reports.blocks import SIGNS, TONES, Cell, Chart
+from reports.blocks import SIGNS, TONES, Block, Cell, Chart
 from reports.figures import shown
+from reports.health import Verdict
 from reports.pages import markdown
 from reports.render import Document
 
@@ -45,7 +46,7 @@ def page(document: Document, pages: Sequence[tuple[str, str]], generated_at: dat
         title=document.title,
         name=document.name,
         pages=pages,
-        parts=[(_kind(part), part) for part in parts],
+        parts=list(_in_place(parts)),
         contents=anchors if len(anchors) >= _MANY_SECTIONS else [],
         generated_at=shown(generated_at),
         policy=_policy(style, scripts),
@@ -54,8 +55,16 @@ def page(document: Document, pages: Sequence[tuple[str, str]], generated_at: dat
     )
 
 
-def _kind(part: object) -> str:
-    return "text" if isinstance(part, Markup) else type(part).__name__.lower()
+def _in_place(parts: Sequence[Markup | Block | Verdict]) -> Iterator[tuple[str, Markup | Block | Verdict]]:
+    """Yield each part with its kind; the contents stand before the first section."""
+    is_placed = False
+    for part in parts:
+        if isinstance(part, Markup) and not is_placed and "<h2" in part:
+            before, _, after = part.partition("<h2")
+            yield from (("text", before), ("contents", before), ("text", Markup("<h2") + after))
+            is_placed = True
+        else:
+            yield "text" if isinstance(part, Markup) else type(part).__name__.lower(), part
 
 
 def _policy(style: str, scripts: Sequence[str]) -> str:

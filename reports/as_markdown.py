@@ -22,7 +22,9 @@ def _part(part: str | Block | Verdict) -> str:
     if isinstance(part, str):
         return part
     if isinstance(part, Verdict):
-        return f"**{_status(part.status)}: {escape(part.headline)}**\n\n{escape(part.covers)}"
+        named = [f"* {word} {escape(', '.join(name for _, name in checks))}" for word, checks in part.named]
+        listed = "\n".join(named)
+        return f"**{_status(part.status)}: {escape(part.headline)}**\n\n{listed}\n\n{escape(part.covers)}"
     if isinstance(part, Table):
         return _titled(part.title, _table(part))
     if isinstance(part, Cards):

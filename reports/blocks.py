@@ -22,6 +22,7 @@ TONES = {
 }  # fmt: skip
 SIGNS = {"bad": "✗", "poor": "!", "good": "✓", "none": "–"}
 _MOST_DAYS = 400
+_WORDY = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading, and whether the values below are aligned as numbers."""
+    """A heading; whether the values below are numbers, or long texts that may be broken into lines."""
 
     label: str
     is_number: bool
+    is_wordy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +213,16 @@ def _table(fence: Fence, result: Result, file: str) -> Table:
         own = _known_unit(values[by]) if by is not None else ""
         rows.append([_cell(values[name], units[name] or own, name) for name in shown_columns])
     kinds = dict(zip(result.columns, result.types, strict=True))
-    columns = [Column(label_of(name), _is_number(kinds[name])) for name in shown_columns]
+    columns = [
+        Column(label_of(name), _is_number(kinds[name]), any(_is_wordy(row[n]) for row in rows))
+        for n, name in enumerate(shown_columns)
+    ]
     note = f"Only the first {shown(MOST_ROWS)} rows are shown." if result.is_cut else ""
     return Table(fence.options.get("title", ""), columns, rows, note, "fold" in fence.options)
+
+
+def _is_wordy(cell: Cell) -> bool:
+    return cell.trend is None and len(cell.text) > _WORDY
 
 
 def _known_unit(unit: object) -> str:
@@ -281,13 +290,14 @@ def _chart(fence: Fence, result: Result, file: str) -> Chart | Table:
     ]
     title = fence.options.get("title", "")
     labels = [shown(place) for place in places]
+    if len(places) == 1:
+        rows = [[Cell(one.name), Cell(one.texts[0])] for one in series]
+        return Table(title, [Column(label_of(x), False), Column(labels[0], True)], rows)
     figures = Table(
-        title if len(places) == 1 else "",
+        "",
         [Column(label_of(x), False), *(Column(one.name, True) for one in series)],
         [[Cell(label), *(Cell(one.texts[n]) for one in series)] for n, label in enumerate(labels)],
     )
-    if len(places) == 1:
-        return figures
     is_lying = fence.kind == "bar" and any(isinstance(place, str) for place in places)
     return Chart(
         fence.kind, title, unit, is_lying, labels, series, _summary(fence.kind, title, labels, series), figures

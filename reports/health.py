@@ -67,11 +67,12 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The worst status of all checks, in words."""
+    """The worst status of all checks, in words. `named`: for FAIL and WARN the checks (check_id, name) behind."""
 
     status: str
     headline: str
     covers: str
+    named: list[tuple[str, list[tuple[str, str]]]]
     since: datetime | None
     n_checks: int
     n_fail: int
@@ -151,6 +152,11 @@ def judge(checks: Sequence[Check], coverage: Coverage) -> Verdict:
         status=status,
         headline=_headline(status, n_fail, n_warn, n_pass, n_skip, since),
         covers=_covers(coverage),
+        named=[
+            (word, [(check.check_id, check.name) for check in by_status[key]])
+            for key, word in (("FAIL", "Fails:"), ("WARN", "Warns:"))
+            if by_status[key]
+        ],
         since=since,
         n_checks=len(checks),
         n_fail=n_fail,
@@ -165,21 +171,20 @@ def _headline(
 ) -> str:
     n_run = n_fail + n_warn + n_pass
     checks = count(n_run, "check")
-    began = f"since {shown(since)} UTC" if since else ""
+    fail = f"{n_fail} of {checks} {'fails' if n_fail == 1 else 'fail'}"
+    warn = f"{'warns' if n_warn == 1 else 'warn'}"
     if status == "FAIL":
-        warns = f" and {n_warn} {'warns' if n_warn == 1 else 'warn'}" if n_warn else ""
-        first = f"{', the first' if n_fail > 1 else ','} {began}" if began else ""
-        said = f"{n_fail} of {checks} {'fails' if n_fail == 1 else 'fail'}{first}{warns and ';' + warns[4:]}"
-        said = said if first or not warns else f"{n_fail} of {checks} {'fails' if n_fail == 1 else 'fail'}{warns}"
+        said = f"{fail} and {n_warn} {warn}" if n_warn else fail
     elif status == "WARN":
-        first = f"{', the first' if n_warn > 1 else ','} {began}" if began else ""
-        said = f"nothing fails, {n_warn} of {checks} {'warns' if n_warn == 1 else 'warn'}{first}"
+        said = f"nothing fails, {n_warn} of {checks} {warn}"
     elif status == "PASS":
-        said = f"{'the only check passes' if n_run == 1 else f'all {checks} pass'}{' ' + began if began else ''}"
+        said = "the only check passes" if n_run == 1 else f"all {checks} pass"
     else:
         return "nothing could be checked yet."
-    skipped = f"; {n_skip} had nothing to check" if n_skip else ""
-    return f"{said}{skipped}."
+    if since:
+        is_first = (n_fail if status == "FAIL" else n_warn) > 1 and status != "PASS"
+        said += f", {'the first ' if is_first else ''}since {shown(since)} UTC"
+    return f"{said}; {n_skip} had nothing to check." if n_skip else f"{said}."
 
 
 def _covers(coverage: Coverage) -> str:

@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from ingest.errors import IngestError
 from reports.figures import UNITS
 
+FIRST = "data-quality"
 FOLDER = Path(__file__).parent / "pages"
 _COMMON = frozenset({"name", "title", "empty", "needs"})
 # What each kind of fence must and may say beside the common options.
@@ -27,6 +28,7 @@ KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 _FLAGS = frozenset({"fold"})
 _WORDS = _COMMON.union(KINDS, *(required | more for required, more in KINDS.values()))
 _OPTION = re.compile(r'\s+(?P<key>\w+)(?:=(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+)))?(?=\s|$)')
+_BROKEN = re.compile(r" {0,3}`{3,}\s*(?:sql|verdict)\s[^`]*`")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 # Names that a page's expressions have a meaning for already.
 RESERVED = frozenset({"health", "last_report_at"})
@@ -77,7 +79,8 @@ def find(wanted: list[str]) -> list[Path]:
 
     Raises IngestError for one that is not there.
     """
-    known = {file.stem: file for file in sorted(FOLDER.glob("*.md"))}
+    files = sorted(FOLDER.glob("*.md"), key=lambda file: (file.stem != FIRST, file.stem))
+    known = {file.stem: file for file in files}
     if not wanted:
         return list(known.values())
     found = []
@@ -124,6 +127,9 @@ def parse(name: str, file: str, source: str) -> Page:
         parts += [Text("\n".join(lines[done:begin]), done + 1), fence]
         done = end
     parts.append(Text("\n".join(lines[done:]), done + 1))
+    for line, text in enumerate(lines, start=1):
+        if _BROKEN.match(text):  # to Markdown this is no fence, and the query would be shown as text
+            raise PageError(file, line, "the options of a fence must not hold a backtick")
     if not title:
         raise PageError(file, 1, "a page needs a title, such as `# Tools`")
     return Page(name, file, title, tuple(parts))
