@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ from reports.render import Document
 _HERE = Path(__file__).parent
 ECHARTS = _HERE / "vendor" / "echarts" / "echarts.common.min.js"
 _MANY_SECTIONS = 4
+_CODE = re.compile(r"`([^`]+)`")
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_EDGE = 96, 22, 3
 
 
@@ -144,6 +146,11 @@ def sparkline(cell: Cell) -> Markup:
     )
 
 
+def prose(text: str) -> Markup:
+    """Return a sentence as HTML; what stands between backticks in it is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -153,7 +160,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(signs=SIGNS, tones=TONES, dash=shown(None))
-    environment.filters.update(json=as_json, chart_data=_chart_data, sparkline=sparkline)
+    environment.filters.update(json=as_json, chart_data=_chart_data, sparkline=sparkline, prose=prose)
     return environment
 
 

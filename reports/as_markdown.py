@@ -6,7 +6,7 @@ from datetime import datetime
 from reports.blocks import SIGNS, TONES, Block, Cards, Cell, Chart, Checks, CheckShown, Note, Table
 from reports.figures import label_of, shown, sparkline
 from reports.health import Verdict
-from reports.render import Document, escape
+from reports.render import Document, escape, prose
 
 _FEW = 12
 
@@ -23,8 +23,8 @@ def _part(part: str | Block | Verdict) -> str:
         return part
     if isinstance(part, Verdict):
         named = [f"* {word} {escape(', '.join(name for _, name in checks))}" for word, checks in part.named]
-        listed = "\n".join(named)
-        return f"**{_status(part.status)}: {escape(part.headline)}**\n\n{listed}\n\n{escape(part.covers)}"
+        said = [f"**{_status(part.status)}: {escape(part.headline)}**", "\n".join(named), escape(part.covers)]
+        return "\n\n".join(filter(None, said))
     if isinstance(part, Table):
         return _titled(part.title, _table(part))
     if isinstance(part, Cards):
@@ -41,11 +41,11 @@ def _titled(title: str, body: str) -> str:
 
 
 def _note(note: Note) -> str:
-    return _titled(note.title, f"*{escape(note.text)}*")
+    return _titled(note.title, f"*{prose(note.text)}*")
 
 
 def _status(status: str) -> str:
-    return f"{SIGNS[TONES.get(status, 'none')]} {escape(status)}".replace("!", "\\!", 1)
+    return f"{SIGNS[TONES.get(status, 'none')]} {escape(status)}"
 
 
 def _text(cell: Cell) -> str:
@@ -100,12 +100,12 @@ def _open(check: CheckShown) -> str:
         "since": f"{check.since} UTC" if check.since != shown(None) else check.since,
         "trend": check.trend,
     }
-    lines = [f"* **{_status(check.status)}: {escape(check.name)}.** {escape(check.question)}"]
+    lines = [f"* **{_status(check.status)}: {escape(check.name)}.** {prose(check.question)}"]
     lines += [f"  * {label_of(key)}: {escape(fact)}" for key, fact in facts.items() if fact]
     if check.history.trend is not None:
         lines.append(f"  * History: {_text(check.history)}")
-    lines += [f"  * {escape(check.details)}"] if check.details else []
-    lines += [f"  * What to do: {escape(check.remedy)}"] if check.remedy else []
+    lines += [f"  * {prose(check.details)}"] if check.details else []
+    lines += [f"  * What to do: {prose(check.remedy)}"] if check.remedy else []
     return "\n".join(lines)
 
 
@@ -116,7 +116,7 @@ def _rest(checks: Sequence[CheckShown]) -> str:
             escape(check.name),
             _status(check.status),
             *map(escape, (check.value, check.threshold, check.failed, check.since)),
-            escape(check.details),
+            prose(check.details),
         ]
         for check in checks
     ]

@@ -89,7 +89,7 @@ def size(value: Number) -> str:
 
 
 def _with(word: str) -> Callable[[Number], str]:
-    return lambda value: f"{number(round(value, 2))} {word}"
+    return lambda value: f"{number(round(value, 1))} {word}"
 
 
 UNITS: dict[str, Callable[[Number], str]] = {

@@ -144,14 +144,16 @@ def judge(checks: Sequence[Check], coverage: Coverage) -> Verdict:
     """Return the worst status, and a sentence each for what is wrong and what the data is."""
     by_status = {status: [check for check in checks if check.status == status] for status in ORDER}
     status = next((status for status in ORDER if by_status[status]), "SKIP")
+    if status == "PASS" and not coverage.n_sessions:  # checks of the machinery pass; of data there is none
+        status = "SKIP"
     starts = [check.since for check in by_status[status] if check.since]
     # What is wrong is so since the first of it; all is well only since the last became so.
     since = (max if status == "PASS" else min)(starts, default=None)
     n_fail, n_warn, n_pass, n_skip = (len(by_status[status]) for status in ORDER)
     return Verdict(
         status=status,
-        headline=_headline(status, n_fail, n_warn, n_pass, n_skip, since),
-        covers=_covers(coverage),
+        headline=_headline(status, n_fail, n_warn, n_pass, since),
+        covers=_covers(coverage, n_skip),
         named=[
             (word, [(check.check_id, check.name) for check in by_status[key]])
             for key, word in (("FAIL", "Fails:"), ("WARN", "Warns:"))
@@ -166,9 +168,7 @@ def judge(checks: Sequence[Check], coverage: Coverage) -> Verdict:
     )
 
 
-def _headline(
-    status: str, n_fail: int, n_warn: int, n_pass: int, n_skip: int, since: datetime | None
-) -> str:
+def _headline(status: str, n_fail: int, n_warn: int, n_pass: int, since: datetime | None) -> str:
     n_run = n_fail + n_warn + n_pass
     checks = count(n_run, "check")
     fail = f"{n_fail} of {checks} {'fails' if n_fail == 1 else 'fail'}"
@@ -180,15 +180,15 @@ def _headline(
     elif status == "PASS":
         said = "the only check passes" if n_run == 1 else f"all {checks} pass"
     else:
-        return "nothing could be checked yet."
+        return "there is nothing to judge yet."
     if since:
         is_first = (n_fail if status == "FAIL" else n_warn) > 1 and status != "PASS"
         said += f", {'the first ' if is_first else ''}since {shown(since)} UTC"
-    return f"{said}; {n_skip} had nothing to check." if n_skip else f"{said}."
+    return f"{said}."
 
 
-def _covers(coverage: Coverage) -> str:
-    """Return which data it is, and how old."""
+def _covers(coverage: Coverage, n_skip: int) -> str:
+    """Return which data it is, how old, and what could not be checked in it."""
     if not coverage.n_sessions:
         said = "The warehouse holds no sessions"
     else:
@@ -198,7 +198,8 @@ def _covers(coverage: Coverage) -> str:
         )
     loaded = f"loaded {shown(coverage.loaded_at)} UTC" if coverage.loaded_at else "never loaded"
     built = f"built {shown(coverage.built_at)} UTC" if coverage.built_at else "its build is not dated"
-    return f"{said}; {loaded}, {built}."
+    skipped = f" {count(n_skip, 'check')} had nothing to look at." if n_skip else ""
+    return f"{said}; {loaded}, {built}.{skipped}"
 
 
 def as_json(health: Health, generated_at: datetime) -> bytes:

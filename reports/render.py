@@ -18,8 +18,9 @@ from reports.health import Health, Verdict
 from reports.pages import Fence, Page, PageError, Text
 
 # What means something in Markdown, and what does at the beginning of a line only.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&!])")
-_LEADING = re.compile(r"^(\s*)([-+=:]|\d+(?=[.)]))")
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w))")
+_LEADING = re.compile(r"^(\s*)([-+=#:])|^(\s*\d+)([.)])(?=\s|$)")
+_CODE = re.compile(r"`[^`|<>\\]+`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,14 @@ class Document:
 
 def escape(text: str) -> str:
     """Return text of one line as Markdown that shows it as it is, also in a cell of a table."""
-    return _LEADING.sub(_guarded, _SPECIAL.sub(r"\\\1", text))
+    return _LEADING.sub(r"\1\3\\\2\4", _SPECIAL.sub(r"\\\1", text))
 
 
-def _guarded(found: re.Match[str]) -> str:
-    mark = found[2]
-    return f"{found[1]}\\{mark}" if not mark[0].isdigit() else f"{found[1]}{mark}\u2060"
+def prose(text: str) -> str:
+    """Return a sentence as Markdown; what stands between backticks in it is code, if that is harmless."""
+    return "".join(
+        piece if _CODE.fullmatch(piece) else escape(piece) for piece in re.split(r"(`[^`]+`)", text) if piece
+    )
 
 
 def document(
