@@ -2,17 +2,20 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run answer test lint docs dictionary elementary-report questions errors-eval pricing clean ready
+.PHONY: help setup run answer health report elementary-report test lint docs dictionary questions errors-eval \
+    pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
 IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 BIN := .venv/bin
+PACKAGES := ingest reports elementary_report
 INGEST := $(BIN)/python -m ingest
 DBT := $(BIN)/dbt --no-use-colors
 # dbt overwrites its results at the next command.
 KEEP_RESULTS := $(INGEST) land-artifacts > /dev/null
+REPORT := $(BIN)/python -m reports
 BRIEFLY := $(BIN)/python tools/briefly.py
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
@@ -34,19 +37,33 @@ help: ## List what can be done
 setup: ready ## Install everything into .venv, get the dbt packages, create an empty warehouse
 	@echo "Set-up is complete. Next: make run"
 
-run: ready ## Load OpenCode's history (else the sample), build the warehouse, test it, sum up
-	@echo "Run 1/3: loading OpenCode's records"
+# Whatever fails, the checks are made and the report is written: then they are needed most.
+run: ready ## Load OpenCode's history (else the sample), build the warehouse, test it, judge it, report
+	@echo "Run 1/5: loading OpenCode's records"
 	@$(INGEST) load --fallback sample || [ $$? -eq 1 ]
-	@echo "Run 2/3: building the tables (dbt seed, dbt run)"
-	@set -o pipefail; $(DBT) seed | $(BRIEFLY)
-	@$(KEEP_RESULTS)
-	@set -o pipefail; failed=0; $(DBT) run | $(BRIEFLY) || failed=$$?; $(KEEP_RESULTS); exit $$failed
-	@echo "Run 3/3: testing them (dbt test)"
-	@set -o pipefail; failed=0; $(DBT) test | $(BRIEFLY) || failed=$$?; $(KEEP_RESULTS); \
-	    $(INGEST) status; exit $$failed
+	@set -o pipefail; failed=0; \
+	    echo "Run 2/5: building the tables (dbt seed, dbt run)"; \
+	    $(DBT) seed | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
+	    $(DBT) run --exclude tag:quality | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
+	    echo "Run 3/5: testing them (dbt test)"; \
+	    $(DBT) test --exclude tag:quality | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
+	    echo "Run 4/5: timing queries, making the health checks"; \
+	    $(INGEST) time-queries > /dev/null || failed=1; \
+	    $(DBT) build --select tag:quality | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
+	    $(INGEST) status; \
+	    echo; echo "Run 5/5: writing the report"; \
+	    $(REPORT) || failed=1; \
+	    exit $$failed
+
+health: ready ## Make the health checks anew on the tables as they are, and show them
+	@set -o pipefail; $(DBT) run --select tag:quality | $(BRIEFLY)
+	@$(INGEST) health
 
 answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
 	@$(BIN)/python tools/questions.py --warehouse "$(WAREHOUSE)" "$(Q)"
+
+report: ready ## Write the report pages (HTML and Markdown) beside the warehouse: make report PAGE=cost for one
+	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" $(PAGE)
 
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage, on two processes"
@@ -58,7 +75,7 @@ lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is 
 	@echo "Lint 2/6: ruff format"
 	@$(BIN)/ruff format --check
 	@echo "Lint 3/6: mypy"
-	@$(BIN)/mypy --strict ingest elementary_report tests offline_packages tools
+	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages tools
 	@echo "Lint 4/6: yamllint"
 	@$(BIN)/yamllint --strict .
 	@echo "Lint 5/6: data dictionary and ER diagram"
@@ -96,7 +113,7 @@ pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
 	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f .coverage .coverage.* .user.yml package-lock.yml
-	find ingest elementary_report tests offline_packages tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) tests offline_packages tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What every other target stands on. Where all is in place this only looks.
 ready: .venv/.ready

@@ -1,4 +1,4 @@
-"""A page as one HTML file that needs no other: styles, charts and figures are in it, and nothing else may run."""
+"""A page as one HTML file that needs no other: styles, scripts, figures; nothing else runs in it."""
 
 import base64
 import hashlib
@@ -93,7 +93,9 @@ def _text(source: str, anchors: list[Section]) -> Markup:
             token.attrSet("id", section.anchor)
             anchors.append(section)
     html = parser.renderer.render(tokens, parser.options, {})
-    html = html.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>')
+    html = html.replace(
+        "<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table>'
+    )
     return Markup(html.replace("</table>", "</table></div>"))  # noqa: S704 - the parser escaped it
 
 
@@ -127,7 +129,9 @@ def sparkline(cell: Cell) -> Markup:
 
     def point(n: int, value: float) -> tuple[float, float]:
         height = (value - low) / (high - low) if high > low else 0.5
-        return _SPARK_EDGE + n * step, _SPARK_HEIGHT - _SPARK_EDGE - height * (_SPARK_HEIGHT - 2 * _SPARK_EDGE)
+        return _SPARK_EDGE + n * step, _SPARK_HEIGHT - _SPARK_EDGE - height * (
+            _SPARK_HEIGHT - 2 * _SPARK_EDGE
+        )
 
     runs: list[list[tuple[float, float]]] = [[]]
     for n, value in enumerate(values):
@@ -165,4 +169,3 @@ def _environment() -> Environment:
 
 
 _ENVIRONMENT = _environment()
-

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from reports.blocks import SIGNS, TONES, Block, Cards, Cell, Chart, Checks, CheckShown, Note, Table
-from reports.figures import label_of, shown, sparkline
+from reports.figures import NULL, label_of, shown, sparkline
 from reports.health import Verdict
 from reports.render import Document, escape, prose
 
@@ -14,7 +14,9 @@ _FEW = 12
 def page(document: Document, generated_at: datetime) -> str:
     """Return the whole file."""
     parts = [_part(part) for part in document.parts]
-    parts.append(f"---\n\nWritten {shown(generated_at)} UTC. All times are UTC; `–` is a value that is not known.")
+    parts.append(
+        f"---\n\nWritten {shown(generated_at)} UTC. All times are UTC; `{NULL}` is a value that is not known."
+    )
     return "\n\n".join(filter(None, (part.strip("\n") for part in parts))) + "\n"
 
 
@@ -28,7 +30,9 @@ def _part(part: str | Block | Verdict) -> str:
     if isinstance(part, Table):
         return _titled(part.title, _table(part))
     if isinstance(part, Cards):
-        return _titled(part.title, "\n".join(f"* {escape(label)}: **{_text(cell)}**" for label, cell in part.cards))
+        return _titled(
+            part.title, "\n".join(f"* {escape(label)}: **{_text(cell)}**" for label, cell in part.cards)
+        )
     if isinstance(part, Chart):
         return _titled(part.title, _chart(part))
     if isinstance(part, Checks):
@@ -76,9 +80,11 @@ def _chart(chart: Chart) -> str:
         return _table(chart.figures)
     rows = []
     for one in chart.series:
-        known = [(value, text) for value, text in zip(one.values, one.texts, strict=True) if value is not None]
-        least, most = min(known, default=(0.0, "–"))[1], max(known, default=(0.0, "–"))[1]
-        rows.append([escape(one.name), sparkline(one.values), least, most, known[-1][1] if known else "–"])
+        known = [
+            (value, text) for value, text in zip(one.values, one.texts, strict=True) if value is not None
+        ]
+        least, most = min(known, default=(0.0, NULL))[1], max(known, default=(0.0, NULL))[1]
+        rows.append([escape(one.name), sparkline(one.values), least, most, known[-1][1] if known else NULL])
     heads = ["", f"{escape(chart.labels[0])} to {escape(chart.labels[-1])}", "Least", "Most", "Last"]
     return _rows(heads, [False, False, True, True, True], rows)
 

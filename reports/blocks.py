@@ -1,12 +1,12 @@
 """What a page shows, whatever it is written as: tables, cards, charts and checks, made from rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from reports.figures import UNITS, label_of, shown, unit_of
+from reports.figures import NULL, UNITS, label_of, shown, unit_of
 from reports.health import ORDER, Check
 from reports.pages import Fence, PageError
 from reports.queries import MOST_ROWS, Result
@@ -15,12 +15,12 @@ from reports.queries import MOST_ROWS, Result
 TONES = {
     "FAIL": "bad", "error": "bad", "fail": "bad", "failed": "bad", "over": "bad", "critical": "bad",
     "missing": "bad", "runtime error": "bad",
-    "WARN": "poor", "warn": "poor", "at_risk": "poor", "incomplete": "poor", "refused": "poor", "high": "poor",
-    "timeout": "poor",
+    "WARN": "poor", "warn": "poor", "at_risk": "poor", "incomplete": "poor", "refused": "poor",
+    "high": "poor", "timeout": "poor",
     "PASS": "good", "pass": "good", "ok": "good", "success": "good", "completed": "good",
     "SKIP": "none", "skipped": "none", "unknown": "none", "aborted": "none",
 }  # fmt: skip
-SIGNS = {"bad": "✗", "poor": "!", "good": "✓", "none": "–"}
+SIGNS = {"bad": "✗", "poor": "!", "good": "✓", "none": NULL}
 _MOST_DAYS = 400
 _WORDY = 28
 
@@ -142,10 +142,19 @@ def build(fence: Fence, result: Result | None, file: str) -> Block | None:
     title = fence.options.get("title", "")
     if result is None:
         needed = fence.options["needs"]
-        return Note(title, f"This needs the table {needed}, which is not in this warehouse; `make run` builds it.")
+        return Note(
+            title, f"This needs the table {needed}, which is not in this warehouse; `make run` builds it."
+        )
     if not result.rows:
         return Note(title, fence.options.get("empty", "Nothing to show."))
-    makers = {"table": _table, "values": _cards, "matrix": _matrix, "line": _chart, "bar": _chart, "checks": _checks}
+    makers: dict[str, Callable[[Fence, Result, str], Block]] = {
+        "table": _table,
+        "values": _cards,
+        "matrix": _matrix,
+        "line": _chart,
+        "bar": _chart,
+        "checks": _checks,
+    }
     return makers[fence.kind](fence, result, file)
 
 
@@ -175,7 +184,18 @@ def _units(fence: Fence, result: Result, file: str) -> dict[str, str]:
 
 
 def _is_number(kind: str) -> bool:
-    words = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UBIGINT", "UINTEGER")
+    words = (
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "FLOAT",
+        "DOUBLE",
+        "DECIMAL",
+        "UBIGINT",
+        "UINTEGER",
+    )
     return kind.startswith(words) and not kind.endswith("]")
 
 
@@ -231,7 +251,9 @@ def _known_unit(unit: object) -> str:
 
 def _cards(fence: Fence, result: Result, file: str) -> Cards:
     if len(result.rows) > 1:
-        raise PageError(file, fence.line, f"`sql values` shows one row, and the query gives {len(result.rows)}")
+        raise PageError(
+            file, fence.line, f"`sql values` shows one row, and the query gives {len(result.rows)}"
+        )
     units = _units(fence, result, file)
     cards = [
         (label_of(name), _cell(value, units[name], name))
@@ -246,7 +268,9 @@ def _matrix(fence: Fence, result: Result, file: str) -> Table:
     unit = fence.options.get("unit") or unit_of(value)
     heads = list(dict.fromkeys(result.column(columns)))
     lines: dict[Any, dict[Any, Any]] = {}
-    for row, column, cell in zip(result.column(rows), result.column(columns), result.column(value), strict=True):
+    for row, column, cell in zip(
+        result.column(rows), result.column(columns), result.column(value), strict=True
+    ):
         lines.setdefault(row, {})[column] = cell
     return Table(
         fence.options.get("title", ""),
@@ -275,7 +299,11 @@ def _chart(fence: Fence, result: Result, file: str) -> Chart | Table:
     places = _places(result.column(x))
     found: dict[str, dict[Any, Any]] = {}
     for y in ys:
-        names = [shown(name) for name in result.column(series_of)] if series_of else [label_of(y)] * len(result.rows)
+        names = (
+            [shown(name) for name in result.column(series_of)]
+            if series_of
+            else [label_of(y)] * len(result.rows)
+        )
         for name, place, value in zip(names, result.column(x), result.column(y), strict=True):
             if place in found.setdefault(name, {}):
                 raise PageError(file, fence.line, f"the query gives two values of {name} for one {x}")
@@ -300,7 +328,14 @@ def _chart(fence: Fence, result: Result, file: str) -> Chart | Table:
     )
     is_lying = fence.kind == "bar" and any(isinstance(place, str) for place in places)
     return Chart(
-        fence.kind, title, unit, is_lying, labels, series, _summary(fence.kind, title, labels, series), figures
+        fence.kind,
+        title,
+        unit,
+        is_lying,
+        labels,
+        series,
+        _summary(fence.kind, title, labels, series),
+        figures,
     )
 
 
@@ -320,8 +355,8 @@ def _summary(kind: str, title: str, labels: Sequence[str], series: Sequence[Seri
     """Return what a chart shows, for those who cannot see it."""
     said = []
     for one in series[:6]:
-        known = [(value, text, label) for value, text, label in zip(one.values, one.texts, labels, strict=True)
-                 if value is not None]  # fmt: skip
+        triples = zip(one.values, one.texts, labels, strict=True)
+        known = [(value, text, label) for value, text, label in triples if value is not None]
         if known:
             _, most, where = max(known, key=lambda item: item[0])
             _, least, place = min(known, key=lambda item: item[0])
@@ -343,7 +378,18 @@ def _checks(fence: Fence, result: Result, file: str) -> Checks:
 
 
 _OF_A_CHECK = frozenset(
-    {"check_id", "name", "family", "question", "status", "value", "unit", "threshold", "direction", "n_checked"}
+    {
+        "check_id",
+        "name",
+        "family",
+        "question",
+        "status",
+        "value",
+        "unit",
+        "threshold",
+        "direction",
+        "n_checked",
+    }
     | {"n_failed", "details", "remedy", "since", "trend"}
 )
 
@@ -352,10 +398,13 @@ def _family(name: str, checks: Sequence[Mapping[str, Any]]) -> Family:
     by_status = {
         status: [_check(values) for values in checks if values["status"] == status] for status in ORDER
     }
-    verbs = {"FAIL": ("fails", "fail"), "WARN": ("warns", "warn"), "PASS": ("passes", "pass"), "SKIP": ("skipped",) * 2}
-    counts = [
-        f"{len(found)} {verbs[status][len(found) > 1]}" for status, found in by_status.items() if found
-    ]
+    verbs = {
+        "FAIL": ("fails", "fail"),
+        "WARN": ("warns", "warn"),
+        "PASS": ("passes", "pass"),
+        "SKIP": ("skipped",) * 2,
+    }
+    counts = [f"{len(found)} {verbs[status][len(found) > 1]}" for status, found in by_status.items() if found]
     return Family(
         name[:1].upper() + name[1:],
         ", ".join(counts),

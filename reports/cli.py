@@ -51,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="reports", description="Write the report pages of a warehouse, as HTML and as Markdown."
     )
     parser.add_argument(
-        "page", nargs="*", metavar="PAGE", help="a page's name, or a page file (default: all of reports/pages)"
+        "page",
+        nargs="*",
+        metavar="PAGE",
+        help="a page's name, or a page file (default: all of reports/pages)",
     )
     parser.add_argument(
         "--warehouse",
@@ -82,9 +85,7 @@ def write(
     last = health.last_report(output)
     with queries.reader(warehouse, last.checks) as connection:
         state = health.read(connection)
-        documents = [
-            render.document(page, connection, state, last.generated_at, progress) for page in found
-        ]
+        documents = [render.document(page, connection, state, last.generated_at, progress) for page in found]
     links = [(document.name, document.title) for document in documents]
     files: dict[str, bytes] = {}
     for document in documents:

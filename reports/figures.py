@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from ingest.words import printable
 
-NULL = "–"
+NULL = "\u2013"
 _GAP = "\u202f"  # a thin space that no line is broken at
 _LONGEST_TEXT = 400
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -18,7 +18,7 @@ Number = int | float | Decimal
 
 def shown(value: object, unit: str = "") -> str:
     """Return a value as one line of text, by its unit (a key of UNITS) or, without one, by its type."""
-    if value is None or (isinstance(value, float | Decimal) and not math.isfinite(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NULL
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -33,37 +33,43 @@ def shown(value: object, unit: str = "") -> str:
 
 
 def number(value: Number) -> str:
-    """Return a number with thin spaces between thousands and at most three digits that say little."""
-    if value == int(value):
-        return f"{int(value):,}".replace(",", _GAP)
-    digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 4
-    text = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
-    return text.replace(",", _GAP) if text not in ("0", "-0") else f"{float(value):.1e}"
+    """Return a number with thin spaces between thousands and few digits behind the point."""
+    exact = Decimal(str(value))
+    if exact == exact.to_integral_value():
+        return f"{int(exact):,}".replace(",", _GAP)
+    digits = 1 if abs(exact) >= 100 else 2 if abs(exact) >= 1 else 4
+    text = f"{exact:,.{digits}f}".rstrip("0").rstrip(".")
+    return text.replace(",", _GAP) if text not in ("0", "-0") else f"{exact:.1e}"
 
 
 def usd(value: Number) -> str:
     """Return dollars: cents, and below ten cents four digits, as a model step costs that little."""
-    size = abs(value)
-    digits = 2 if size >= Decimal("0.1") or not size else 4
-    if 0 < size < Decimal("0.00005"):
-        return f"{'-' if value < 0 else ''}< $0.0001"
-    return f"{'-' if value < 0 else ''}${size:,.{digits}f}".replace(",", _GAP)
+    amount = abs(Decimal(str(value)))
+    sign = "-" if value < 0 else ""
+    if 0 < amount < Decimal("0.00005"):
+        return f"{sign}< $0.0001"
+    digits = 2 if amount >= Decimal("0.1") or not amount else 4
+    return f"{sign}${amount:,.{digits}f}".replace(",", _GAP)
 
 
 def duration(value: Number) -> str:
     """Return milliseconds in the unit that fits: `850 ms`, `3.2 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`."""
-    ms = float(value)
-    if abs(ms) < 999.5:
-        return f"{number(round(ms, 1) if abs(ms) < 10 else round(ms))} ms"
-    if abs(ms) < 59_950:
-        return f"{ms / 1000:.1f} s"
-    for big, small, size in (("min", "s", 60), ("h", "min", 3600), ("d", "h", 86_400)):
-        parts = 24 if big == "d" else 60
-        whole, rest = divmod(round(abs(ms) / 1000 / (size / parts)), parts)
-        if big == "d" or whole < (24 if big == "h" else 60):
-            break
-    sign = "-" if ms < 0 else ""
-    return f"{sign}{number(whole)} {big}" + (f" {rest} {small}" if rest else "")
+    ms = abs(float(value))
+    sign = "-" if value < 0 else ""
+    if ms < 999.5:
+        return f"{sign}{number(round(ms, 1) if ms < 10 else round(ms))} ms"
+    if ms < 59_950:
+        return f"{sign}{ms / 1000:.1f} s"
+    if ms < 3_599_500:
+        return sign + _two(round(ms / 1000), 60, "min", "s")
+    if ms < 86_370_000:
+        return sign + _two(round(ms / 60_000), 60, "h", "min")
+    return sign + _two(round(ms / 3_600_000), 24, "d", "h")
+
+
+def _two(amount: int, parts: int, big: str, small: str) -> str:
+    whole, rest = divmod(amount, parts)
+    return f"{number(whole)} {big}" + (f" {rest} {small}" if rest else "")
 
 
 def share(value: Number) -> str:
@@ -89,7 +95,7 @@ def size(value: Number) -> str:
 
 
 def _with(word: str) -> Callable[[Number], str]:
-    return lambda value: f"{number(round(value, 1))} {word}"
+    return lambda value: f"{number(round(float(value), 1))} {word}"
 
 
 UNITS: dict[str, Callable[[Number], str]] = {

@@ -67,7 +67,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The worst status of all checks, in words. `named`: for FAIL and WARN the checks (check_id, name) behind."""
+    """The worst status of all checks, in words. `named` lists the checks (check_id, name) behind it."""
 
     status: str
     headline: str
@@ -107,9 +107,8 @@ def read(connection: duckdb.DuckDBPyConnection) -> Health:
     """Return verdict, coverage and checks. Raises IngestError where the warehouse was not built."""
     require_tables(connection, *_NEEDED)
     names = ", ".join(field.name for field in fields(Check))
-    rows = connection.execute(
-        f"select {names} from health_check_trends order by family, check_id"
-    ).fetchall()
+    sql = f"select {names} from health_check_trends order by family, check_id"  # noqa: S608 - names of Check
+    rows = connection.execute(sql).fetchall()
     checks = [Check(*row) for row in rows]
     coverage = _coverage(connection, checks)
     return Health(judge(checks, coverage), coverage, checks)
@@ -212,7 +211,8 @@ def as_json(health: Health, generated_at: datetime) -> bytes:
         "checks": [asdict(check) for check in health.checks],
     }
     return orjson.dumps(
-        content, option=orjson.OPT_INDENT_2 | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+        content,
+        option=orjson.OPT_INDENT_2 | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE,
     )
 
 
@@ -229,7 +229,7 @@ def as_csv(health: Health) -> bytes:
 
 
 def last_report(folder: Path) -> LastReport:
-    """Return what the health.json of the last report says; one that cannot be read counts as none, and is told."""
+    """Return what the last report's health.json says; one that cannot be read warns and counts as none."""
     file = folder / JSON
     try:
         content = orjson.loads(file.read_bytes())

@@ -95,7 +95,7 @@ def find(wanted: list[str]) -> list[Path]:
 
 
 def read(file: Path) -> Page:
-    """Return a page file in its parts. Raises IngestError where it cannot be read or says what no page may."""
+    """Return a page file in its parts. Raises IngestError where it cannot be read or used."""
     try:
         source = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -165,7 +165,9 @@ def _options(file: str, info: str, line: int) -> tuple[str, dict[str, str]]:
     while position < len(rest):
         found = _OPTION.match(rest, position)
         if found is None:
-            raise PageError(file, line, f"cannot read {rest[position:].strip()!r}: write key=value or key=\"…\"")
+            raise PageError(
+                file, line, f'cannot read {rest[position:].strip()!r}: write key=value or key="…"'
+            )
         key, value = found["key"], found["quoted"] if found["quoted"] is not None else found["bare"]
         if key in options:
             raise PageError(file, line, f"{key} is said twice")

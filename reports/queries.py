@@ -16,7 +16,6 @@ from ingest.words import printable
 from reports.pages import Fence, PageError
 
 MOST_ROWS = 1000
-LAST_CHECKS = "last_report_checks"
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 # These errors are found before a row is read, so that their text is of the query alone.
 _STATIC = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
@@ -62,10 +61,10 @@ def reader(
     with open_warehouse(warehouse, read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(
-            f"create temporary table {LAST_CHECKS} (check_id text, name text, status text, value double)"
+            "create temporary table last_report_checks (check_id text, name text, status text, value double)"
         )
         if last_checks:
-            connection.executemany(f"insert into {LAST_CHECKS} values (?, ?, ?, ?)", list(last_checks))
+            connection.executemany("insert into last_report_checks values (?, ?, ?, ?)", list(last_checks))
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         yield connection

@@ -83,11 +83,15 @@ def _filled(text: Text, file: str, names: Mapping[str, object]) -> str:
     try:
         return _ENVIRONMENT.from_string(text.source).render(names)
     except TemplateSyntaxError as error:
-        raise PageError(file, text.line + error.lineno - 1, f"the expression is wrong: {error.message}") from None
+        raise PageError(
+            file, text.line + error.lineno - 1, f"the expression is wrong: {error.message}"
+        ) from None
     except (TemplateError, KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"
+        ]
         line = (frames[-1].lineno or 1) if frames else 1
-        reason = error.message if isinstance(error, TemplateError) else type(error).__name__
+        reason = str(error) if isinstance(error, TemplateError) else type(error).__name__
         raise PageError(
             file, text.line + line - 1, f"the expression has no answer: {printable(reason)}"
         ) from None
@@ -100,8 +104,8 @@ def _answer(value: object) -> str:
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
-    # Not HTML's escaping but Markdown's: the text goes through the Markdown parser, which lets no markup through.
-    environment = ImmutableSandboxedEnvironment(  # noqa: S701
+    # Escaped for Markdown, by _answer: its parser, which lets no markup through, makes the HTML.
+    environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, finalize=_answer, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )
     for unit in UNITS:

@@ -67,9 +67,7 @@
     return {
       animation: false, textStyle: words,
       color: [1, 2, 3, 4, 5, 6].map((n) => color("series-" + n)),
-      grid: { left: 4, right: 14, top: many ? 40 : 14, bottom: 4, containLabel: true },
-      legend: many ? { type: "scroll", top: 4, left: 0, itemGap: 16, textStyle: { ...words, color: color("text") },
-        pageIconColor: color("text"), pageTextStyle: words } : undefined,
+      grid: { left: 4, right: 14, top: 14, bottom: 4, containLabel: true },
       tooltip: {
         trigger: "axis", confine: true, backgroundColor: color("raised"), borderColor: color("line"),
         textStyle: { color: color("text") }, axisPointer: { type: isBar ? "shadow" : "line" },
@@ -90,7 +88,7 @@
     const data = JSON.parse(box.nextElementSibling.textContent);
     if (data.isLying) {
       box.classList.remove("lying");
-      box.style.height = data.labels.length * 26 + (data.series.length > 1 ? 76 : 46) + "px";
+      box.style.height = data.labels.length * 26 + 46 + "px";
     }
     return { box, data, chart: echarts.init(box, null, { renderer: "canvas" }) };
   });
