@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from reports.blocks import SIGNS, TONES, Block, Cell, Chart
 from reports.figures import shown
 from reports.health import Verdict
-from reports.pages import markdown
+from reports.page_files import markdown
 from reports.render import Document
 
 _HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.figures import NULL, UNITS, label_of, shown, unit_of
 from reports.health import ORDER, Check
-from reports.pages import Fence, PageError
+from reports.page_files import Fence, PageError
 from reports.queries import MOST_ROWS, Result
 
 # How bad a word is, so that it gets a sign and a colour beside itself.

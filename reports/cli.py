@@ -16,7 +16,7 @@ import duckdb
 from ingest import settings
 from ingest.errors import IngestError
 from ingest.words import place, printable
-from reports import as_html, as_markdown, health, pages, queries, render
+from reports import as_html, as_markdown, health, page_files, queries, render
 
 EXIT_OK, EXIT_USER_ERROR = 0, 2
 _QUIET_S = 2.0
@@ -81,7 +81,7 @@ def write(
 
     Nothing is written unless all can be. Raises IngestError for what a user can mend.
     """
-    found = [pages.read(file) for file in pages.find(wanted)]
+    found = [page_files.read(file) for file in page_files.find(wanted)]
     last = health.last_report(output)
     with queries.reader(warehouse, last.checks) as connection:
         state = health.read(connection)

@@ -13,12 +13,18 @@ import duckdb
 from ingest.errors import IngestError
 from ingest.warehouse import open_warehouse
 from ingest.words import printable
-from reports.pages import Fence, PageError
+from reports.page_files import Fence, PageError
 
 MOST_ROWS = 1000
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 # These errors are found before a row is read, so that their text is of the query alone.
-_STATIC = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
+_STATIC = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.PermissionException,
+    duckdb.SyntaxException,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reports import blocks, queries
 from reports.blocks import Block
 from reports.figures import UNITS, shown
 from reports.health import Health, Verdict
-from reports.pages import Fence, Page, PageError, Text
+from reports.page_files import Fence, Page, PageError, Text
 
 # What means something in Markdown, and what does at the beginning of a line only.
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w))")
@@ -83,18 +83,17 @@ def _filled(text: Text, file: str, names: Mapping[str, object]) -> str:
     try:
         return _ENVIRONMENT.from_string(text.source).render(names)
     except TemplateSyntaxError as error:
-        raise PageError(
-            file, text.line + error.lineno - 1, f"the expression is wrong: {error.message}"
-        ) from None
-    except (TemplateError, KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
-        frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"
-        ]
-        line = (frames[-1].lineno or 1) if frames else 1
-        reason = str(error) if isinstance(error, TemplateError) else type(error).__name__
-        raise PageError(
-            file, text.line + line - 1, f"the expression has no answer: {printable(reason)}"
-        ) from None
+        raise PageError(file, text.line + error.lineno - 1, f"wrong expression: {error.message}") from None
+    except TemplateError as error:
+        raise _unanswered(file, text, error, str(error)) from None
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
+        raise _unanswered(file, text, error, type(error).__name__) from None  # its text may hold data
+
+
+def _unanswered(file: str, text: Text, error: Exception, reason: str) -> PageError:
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if one.filename == "<template>"]
+    line = (frames[-1].lineno or 1) if frames else 1
+    return PageError(file, text.line + line - 1, f"the expression has no answer: {printable(reason)}")
 
 
 def _answer(value: object) -> str:
