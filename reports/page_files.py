@@ -106,7 +106,7 @@ def read(file: Path) -> Page:
 
 def parse(name: str, file: str, source: str) -> Page:
     """Return the text of a page file in its parts. Raises PageError where it says what no page may."""
-    lines = source.splitlines()
+    lines = source.split("\n")  # as the parser counts them
     parts: list[Text | Fence] = []
     done = 0
     names: set[str] = set()
