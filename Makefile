@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run answer health report elementary-report test lint docs dictionary questions errors-eval \
+.PHONY: help setup run answer health report alert elementary-report test lint docs dictionary questions errors-eval \
     pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/nul
 IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 BIN := .venv/bin
-PACKAGES := ingest reports elementary_report
+PACKAGES := ingest reports alerts elementary_report
 INGEST := $(BIN)/python -m ingest
 DBT := $(BIN)/dbt --no-use-colors
 # dbt overwrites its results at the next command.
@@ -64,6 +64,9 @@ answer: ready ## Answer a question of docs/questions.md from your warehouse: mak
 
 report: ready ## Write the report pages (HTML and Markdown) beside the warehouse: make report PAGE=cost for one
 	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" $(PAGE)
+
+alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is over, once each
+	@$(BIN)/python -m alerts
 
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage, on two processes"

@@ -222,6 +222,13 @@ def record_storage(
     )
 
 
+def record_alerts(
+    connection: duckdb.DuckDBPyConnection, sent: Sequence[tuple[str, str, str, str, datetime, datetime]]
+) -> None:
+    """Land what was told: check, channel, event, status, since, sent_at (both UTC without a zone)."""
+    connection.executemany("insert into raw.alerts values (?, ?, ?, ?, ?, ?)", sent)
+
+
 def land_run(connection: duckdb.DuckDBPyConnection, run: Run, now: datetime) -> bool:
     """Land a run of dbt with its results and say whether it is new; one that is landed changes nothing."""
     if _one(
