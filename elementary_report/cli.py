@@ -26,7 +26,7 @@ PAGE = Path("reports") / "elementary.html"
 
 EXIT_OK, EXIT_USER_ERROR = 0, 2
 _EDR_SECONDS = 900
-_CONFIG = """\
+EDR_CONFIG = """\
 run_dbt_deps_if_needed: false
 anonymous_usage_tracking: false
 disable_elementary_version_check: true
@@ -126,7 +126,7 @@ def from_edr(warehouse: Path, project: Path, work: Path) -> tuple[str, dict[str,
             )
     config = work / "home" / ".edr"
     config.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (config / "config.yml").write_text(_CONFIG)
+    (config / "config.yml").write_text(EDR_CONFIG)
     html = work / "page.html"
     command = [str(Path(sys.executable).with_name("edr")), "report", "--open-browser", "false"]
     command += ["--days-back", str(DAYS), "--project-name", PROJECT, "--disable-samples", "true"]
