@@ -327,16 +327,17 @@ def write_history(storage: Path, days: int) -> None:
             moment = start + n * 60_000
             document = {"id": message, "sessionID": session, "role": "user", "agent": "build"}
             if n % 2:
+                n_input, n_output = chance.randrange(100, 9000), chance.randrange(10, 900)
                 document |= {
                     "role": "assistant",
                     "parentID": f"msg_{age:03}_{n - 1:03}",
                     "providerID": "anthropic",
                     "modelID": "claude-sonnet-4-5",
                     "mode": "build",
-                    "cost": chance.uniform(0.01, 0.2),
+                    "cost": (n_input * 3 + n_output * 15) / 1e6,  # its list price
                     "tokens": {
-                        "input": chance.randrange(100, 9000),
-                        "output": chance.randrange(10, 900),
+                        "input": n_input,
+                        "output": n_output,
                         "reasoning": 0,
                         "cache": {"read": 0, "write": 0},
                     },
