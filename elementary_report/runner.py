@@ -74,7 +74,7 @@ class ArtifactRunner(BaseDbtRunner):
         name = str(args[0] if args else kwargs["macro_name"]).removeprefix("elementary_cli.")
         answers: dict[str, Callable[[], list[Row]]] = {
             "get_models": lambda: [self._table(node) for node in self._of("model")],
-            "get_seeds": lambda: [self._table(node) | {"materialization": None} for node in self._of("seed")],
+            "get_seeds": lambda: [self._seed(node) for node in self._of("seed")],
             "get_snapshots": lambda: [self._snapshot(node) for node in self._of("snapshot")],
             "get_sources": lambda: [self._table(node) for node in self._of("source")],
             "get_exposures": lambda: [self._exposure(node) for node in self._exposures.values()],
@@ -115,6 +115,10 @@ class ArtifactRunner(BaseDbtRunner):
             "materialization": node["config"].get("materialized"),
             "patch_path": node.get("patch_path"),
         }
+
+    def _seed(self, node: Node) -> Row:
+        left_out = ("meta", "materialization")  # Elementary does not ask for them
+        return {key: value for key, value in self._table(node).items() if key not in left_out}
 
     def _snapshot(self, node: Node) -> Row:
         return self._table(node) | {

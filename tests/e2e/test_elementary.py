@@ -147,18 +147,21 @@ def browser_page(path: Path) -> Iterator[tuple[Any, list[str]]]:
         browser.close()
 
 
-def shows_models_and_tests(path: Path) -> str:
-    """Walk through the page, which must not complain, and return all that it showed."""
+def shows_models_and_tests(project: Project) -> str:
+    """Walk through the page, which must not complain and show names, and return all that it showed."""
     shown = ""
-    with browser_page(path) as (page, wrong):
+    with browser_page(project.page) as (page, wrong):
         for name in ("Dashboard", "Lineage", "Test Results", "Model Performance", "Test Performance"):
             page.get_by_text(name, exact=True).first.click()
             page.wait_for_timeout(700)
             shown += page.inner_text("body")
         assert wrong == []
-    assert "int_calendar_days_listed" in shown
-    assert "days_follow_one_another" in shown
-    assert "stg_opencode__messages" in shown
+    words = set(shown.split())
+    nodes = project.artifact("manifest")["nodes"].values()
+    models = {node["name"] for node in nodes if node["resource_type"] == "model"}
+    tests = {node["test_metadata"]["name"] for node in nodes if node.get("test_metadata")}
+    assert len(words & models) >= 5  # its tables show the first dozens
+    assert len(words & tests) >= 3
     return shown
 
 
@@ -243,7 +246,7 @@ def test_a_test_that_dbt_ran_by_hand_is_in_the_page_and_its_rows_are_not(
 @needs_browser
 def test_the_page_opens_in_a_browser_without_an_error_and_asks_nobody(off: Project) -> None:
     off.report()
-    assert "Anomaly monitors are off" in shows_models_and_tests(off.page)
+    assert "Anomaly monitors are off" in shows_models_and_tests(off)
 
 
 def test_a_page_that_cannot_be_written_is_an_error_with_a_remedy(off: Project, tmp_path: Path) -> None:
@@ -410,7 +413,7 @@ def in_any_order(value: Any) -> Any:
 @needs_browser
 def test_elementarys_own_page_opens_in_a_browser_without_an_error(on: Project) -> None:
     on.report()
-    shown = shows_models_and_tests(on.page)
+    shown = shows_models_and_tests(on)
     assert "Anomaly monitors are off" not in shown
     assert "volume_anomalies" in shown or "Volume Anomalies" in shown
 
@@ -419,7 +422,7 @@ YESTERDAY = "current_date - interval 1 day + interval 10 hour"
 FAULTS = {
     "elementary_volume_anomalies_messages": (
         f"""insert into messages by name
-        select * replace (message_id || '_' || n as message_id, {YESTERDAY} as created_at)
+        select messages.* replace (message_id || '_' || n as message_id, {YESTERDAY} as created_at)
         from messages, range(40) as copies (n) where role = 'user' and session_id in (
             select session_id from sessions order by created_at desc limit 3)""",
     ),
