@@ -135,7 +135,7 @@ def from_edr(warehouse: Path, project: Path, work: Path) -> tuple[str, dict[str,
     environment = edr_environment(os.environ, warehouse, project, work)
     try:
         done = subprocess.run(
-            command, env=environment, capture_output=True, timeout=_EDR_SECONDS, check=False
+            command, cwd=work, env=environment, capture_output=True, timeout=_EDR_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
         raise IngestError(

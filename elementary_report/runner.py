@@ -168,6 +168,7 @@ class ArtifactRunner(BaseDbtRunner):
         kind, name, meta = metadata.get("name", ""), node["name"], _meta(node)
         is_generic_name = kind and name.startswith((kind, f"source_{kind}"))
         arguments = metadata.get("kwargs", {})
+        known = parent if parent and parent["resource_type"] in ("model", "source") else None
         description = node["description"] or meta.pop("description", "") or _DESCRIPTIONS.get(kind)
         return {
             "unique_id": node["unique_id"],
@@ -184,9 +185,11 @@ class ArtifactRunner(BaseDbtRunner):
             "original_path": node["original_file_path"],
             "test_params": arguments,
             "meta": meta,
-            "model_meta": _meta(parent) if parent else {},
+            # Elementary looks for these two among models and sources only.
+            "model_meta": _meta(known) if known else {},
             "tags": _tags(node),
-            "model_tags": _tags(parent) if parent else [],
+            "model_tags": _tags(known) if known else [],
+            "all_model_tags": _tags(parent) if parent else [],
             "owners": self._owners(parent) if parent else [],
             "severity": node["config"]["severity"],
             "type": "generic" if metadata else "singular",
@@ -232,7 +235,7 @@ class ArtifactRunner(BaseDbtRunner):
                 "test_results_description": None if result["status"] == "pass" else result["message"],
                 "test_description": test["description"],
                 "model_owner": test["owners"],
-                "tags": test["model_tags"] + test["tags"],
+                "tags": test["all_model_tags"] + test["tags"],
                 "test_tags": test["tags"],
                 "test_results_query": test["query"] if rank == 1 else None,
                 "other": None,
