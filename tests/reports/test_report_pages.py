@@ -114,6 +114,11 @@ def hostile(sample: Report, tmp_path_factory: pytest.TempPathFactory) -> Report:
             )
         connection.execute("update health_check_trends set status = 'FAIL' where check_id = 'error_rate'")
         connection.execute(
+            "insert into build_results (build_result_id, invocation_id, unique_id, name, status, n_failures,"
+            " message, is_failed, is_latest) values ('i:u', 'i', 'u', ?, 'fail', 2, ?, true, true)",
+            [PLANTED, PLANTED],
+        )
+        connection.execute(
             "insert into rejected_documents (rejected_document_id, source_id, entity, origin, reason, detail,"
             " is_open, first_seen_at, last_seen_at, load_batch_id) values"
             " ('r', 's', 'parts', ?, 'truncated', ?, true, '2026-03-01', '2026-03-02', 1)",
@@ -189,6 +194,7 @@ def test_the_second_report_counts_what_came_in_since(sample: Report, tmp_path: P
 def test_planted_markup_is_text_in_markdown(hostile: Report) -> None:
     text = hostile.text("data-quality") + hostile.text("cost")
     assert text.count("\\<img src=x onerror=") > 20
+    assert "✗ fail | 2 |" in text
     assert "<img" not in text.replace("\\<img", "")
     assert "<script" not in text.replace("\\<script", "")
 
