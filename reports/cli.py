@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the pages; return 0, whatever their verdict, or 2 where nothing could be written."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="reports: %(message)s", stream=sys.stderr)
+    os.umask(0o077)  # what is in a report is private
     try:
         configured = settings.from_environment(os.environ, warehouse=arguments.warehouse)
         output = arguments.output or configured.warehouse.parent / "reports"

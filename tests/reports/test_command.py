@@ -91,6 +91,7 @@ def test_another_folder_can_be_named(write_page: WritePage, warehouse: Path, tmp
     other = tmp_path / "deep" / "other"
     assert cli.main(["--warehouse", str(warehouse), "--output", str(other), str(tmp_path / "mine.md")]) == 0
     assert (other / "mine.html").exists()
+    assert mode(other.parent) == 0o700
 
 
 @pytest.mark.parametrize("kind", ["missing", "unbuilt", "taken"])
