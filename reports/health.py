@@ -197,6 +197,8 @@ def _covers(coverage: Coverage, n_skip: int) -> str:
         )
     loaded = f"loaded {shown(coverage.loaded_at)} UTC" if coverage.loaded_at else "never loaded"
     built = f"built {shown(coverage.built_at)} UTC" if coverage.built_at else "its build is not dated"
+    if coverage.loaded_at and coverage.built_at and coverage.loaded_at > coverage.built_at:
+        built += " and so without what was loaded last"
     skipped = f" {count(n_skip, 'check')} had nothing to look at." if n_skip else ""
     return f"{said}; {loaded}, {built}.{skipped}"
 

@@ -103,10 +103,10 @@
     addEventListener("resize", draw);
   }
 
-  // What is folded is printed.
+  // What is folded is printed, but for what the charts show already.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open])")];
+    opened = [...document.querySelectorAll(":not(figure) > details:not([open])")];
     opened.forEach((one) => { one.open = true; });
   });
   addEventListener("afterprint", () => opened.forEach((one) => { one.open = false; }));

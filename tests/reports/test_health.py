@@ -56,6 +56,11 @@ def test_the_verdict_says_which_data_it_is_and_how_old() -> None:
     )
 
 
+def test_a_load_that_is_not_built_yet_is_told() -> None:
+    covers = judge(checks("PASS"), replace(COVERAGE, loaded_at=AT.replace(hour=15))).covers
+    assert covers.endswith("built 2026-03-02 14:00 UTC and so without what was loaded last.")
+
+
 def test_an_empty_warehouse_does_not_pass_but_can_fail() -> None:
     empty = Coverage(0, 0, None, None, None, None, None)
     verdict = judge(checks("PASS"), empty)

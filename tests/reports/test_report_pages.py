@@ -283,6 +283,19 @@ def test_charts_follow_the_colours_of_the_system(hostile: Report, browser: "Brow
     page.context.close()
 
 
+def test_paper_gets_everything_in_light_colours(hostile: Report, browser: "Browser") -> None:
+    page, wrong = opened(browser, hostile.folder / "cost.html", 700, "dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+    assert page.locator(":not(figure) > details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
+    assert wrong == []
+    page.context.close()
+
+
 def test_the_browser_would_run_no_other_script(sample: Report, browser: "Browser") -> None:
     page, wrong = opened(browser, sample.folder / "cost.html", 1280, "light")
     page.evaluate(
