@@ -1,5 +1,6 @@
 """What a page shows, whatever it is written as: tables, cards, charts and checks, made from rows."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -210,7 +211,7 @@ def _cell(value: object, unit: str, column: str) -> Cell:
 
 
 def _trend(values: Sequence[Any], unit: str) -> Cell:
-    numbers = tuple(None if value is None else float(value) for value in values)
+    numbers = tuple(_finite(value) for value in values)
     known = [value for value in numbers if value is not None]
     if not known:
         return Cell(shown(None))
@@ -297,24 +298,13 @@ def _chart(fence: Fence, result: Result, file: str) -> Chart | Table:
             raise PageError(file, fence.line, f"y must be a number, and {name} is none")
     unit = fence.options.get("unit") or unit_of(ys[0]) or "count"
     places = _places(result.column(x))
-    found: dict[str, dict[Any, Any]] = {}
-    for y in ys:
-        names = (
-            [shown(name) for name in result.column(series_of)]
-            if series_of
-            else [label_of(y)] * len(result.rows)
-        )
-        for name, place, value in zip(names, result.column(x), result.column(y), strict=True):
-            if place in found.setdefault(name, {}):
-                raise PageError(file, fence.line, f"the query gives two values of {name} for one {x}")
-            found[name][place] = value
     series = [
         Series(
-            name,
-            [None if values.get(place) is None else float(values[place]) for place in places],
+            shown(name),
+            [_finite(values.get(place)) for place in places],
             [shown(values.get(place), unit) for place in places],
         )
-        for name, values in found.items()
+        for name, values in _by_series(fence, result, file, x, ys, series_of).items()
     ]
     title = fence.options.get("title", "")
     labels = [shown(place) for place in places]
@@ -337,6 +327,26 @@ def _chart(fence: Fence, result: Result, file: str) -> Chart | Table:
         _summary(fence.kind, title, labels, series),
         figures,
     )
+
+
+def _by_series(
+    fence: Fence, result: Result, file: str, x: str, ys: Sequence[str], series_of: str | None
+) -> dict[Any, dict[Any, Any]]:
+    """Return, for each series, the value at each place."""
+    found: dict[Any, dict[Any, Any]] = {}
+    for y in ys:
+        names = result.column(series_of) if series_of else [label_of(y)] * len(result.rows)
+        for name, place, value in zip(names, result.column(x), result.column(y), strict=True):
+            if place in found.setdefault(name, {}):
+                which = f"{x} and {series_of}" if series_of else x
+                raise PageError(file, fence.line, f"the query gives two values for one {which}")
+            found[name][place] = value
+    return found
+
+
+def _finite(value: int | float | Decimal | None) -> float | None:
+    """Return a number that can be drawn."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _places(values: Sequence[Any]) -> list[Any]:

@@ -163,6 +163,21 @@ def test_a_chart_says_in_words_what_it_shows(write_page: WritePage) -> None:
     assert json.loads(content)["series"][0]["values"] == [0.0, 1.5, None, 4.5]
 
 
+def test_what_is_no_number_leaves_a_gap(write_page: WritePage) -> None:
+    rows = "select * from (values (1, 2.0), (2, 'nan'::double), (3, 'inf'::double)) as t(n, y)"
+    written = write_page(query("line x=n y=y", rows))
+    [content, *_] = Parsed(written.html).scripts
+    assert json.loads(content)["series"][0]["values"] == [2.0, None, None]
+    assert "| 2 | – |\n| 3 | – |" in written.markdown
+    assert "▄·" in write_page(query("table", "select 'a' as t, [2.0, 'nan'::double] as l")).markdown
+
+
+def test_two_series_of_one_look_stay_two(write_page: WritePage) -> None:
+    rows = "select * from (values (1, 'a b', 1), (2, 'a b', 2), (1, 'a  b', 3)) as t(x, s, y)"
+    [content, *_] = Parsed(write_page(query("bar x=x y=y series=s", rows)).html).scripts
+    assert [one["values"] for one in json.loads(content)["series"]] == [[1.0, 2.0], [3.0, None]]
+
+
 def test_a_long_line_is_one_of_blocks_in_markdown(write_page: WritePage) -> None:
     days = "select date '2026-03-01' + n::int as day, n as errors from range(20) r(n)"
     assert (
