@@ -38,7 +38,7 @@ def main(
         if arguments.test:
             return _test(channels, now, sleep)
         with open_warehouse(configured_settings.warehouse, read_only=True) as connection:
-            checks = health.checks_of(connection, configured_settings.warehouse)
+            checks = health.checks_of(connection)
             due = {
                 channel.name: changes(checks, _told(connection, channel.name), channel.level, now)
                 for channel in channels

@@ -170,15 +170,15 @@ def _time_queries(arguments: argparse.Namespace, configured: settings.Settings) 
 
 
 def _health(arguments: argparse.Namespace, configured: settings.Settings) -> int:
-    checks = health.read_checks(configured.warehouse)
+    found = health.read_health(configured.warehouse)
     if arguments.json:
-        _print(arguments, [asdict(check) for check in checks], "")
+        _print(arguments, [asdict(check) for check in found.checks], "")
     else:
         console = Console()
-        console.print(health.table(checks))
-        console.print(health.findings(checks))
-        console.print(health.verdict(checks), highlight=False)
-    return EXIT_PROBLEMS if any(check.status == "FAIL" for check in checks) else EXIT_OK
+        console.print(health.table(found.checks))
+        console.print(health.findings(found.checks))
+        console.print(words.printable(found.verdict.sentence), highlight=False)
+    return EXIT_PROBLEMS if found.verdict.status == "FAIL" else EXIT_OK
 
 
 def _doctor(arguments: argparse.Namespace, configured: settings.Settings) -> int:

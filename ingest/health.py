@@ -1,9 +1,10 @@
-"""What the health checks of the last build found: as a table on a terminal, and in one sentence."""
+"""What the health checks of the last build found: one by one, as a verdict, and as a table on a terminal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from rich.table import Table
@@ -13,10 +14,10 @@ from ingest import words
 from ingest.errors import IngestError
 from ingest.warehouse import open_warehouse
 
-STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
-"""Every status, from the best to the worst but for SKIP, which says nothing."""
+ORDER = ("FAIL", "WARN", "PASS", "SKIP")
+"""Every status, from bad to good; what was skipped says nothing about the data."""
 
-NAMES_IN_VERDICT = 3
+STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "SKIP": "dim"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,73 +29,183 @@ class Check:
     family: str
     question: str
     status: str
-    previous_status: str | None
     severity: str
     value: float | None
-    threshold: float
     unit: str
+    threshold: float
     direction: str
     n_checked: int
     n_failed: int | None
     details: str | None
     remedy: str | None
-    trend: str | None
     checked_at: datetime
-    since: datetime
     build_id: str
+    since: datetime
+    n_builds_in_status: int
+    previous_status: str | None
+    previous_value: float | None
+    trend: str | None
+    n_builds: int
 
 
-def read_checks(warehouse: Path) -> list[Check]:
-    """Return the checks as the last build found them, by family and as the seed lists them.
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the data is: how much, from when to when, when it was loaded and built (UTC)."""
 
-    Raises IngestError where there is no warehouse, or its quality models are not built.
+    n_sessions: int
+    n_messages: int
+    first_message_at: datetime | None
+    last_message_at: datetime | None
+    loaded_at: datetime | None
+    built_at: datetime | None
+    build_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The worst status of all checks, in words. `named` lists the checks (check_id, name) behind it."""
+
+    status: str
+    headline: str
+    covers: str
+    named: list[tuple[str, list[tuple[str, str]]]]
+    since: datetime | None
+    n_checks: int
+    n_fail: int
+    n_warn: int
+    n_pass: int
+    n_skip: int
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one line: `FAIL: 2 of 34 checks fail …`."""
+        return f"{self.status}: {self.headline} {self.covers}"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict, what it is about, and the checks it is made of."""
+
+    verdict: Verdict
+    coverage: Coverage
+    checks: list[Check]
+
+
+def read_health(warehouse: Path) -> Health:
+    """Return verdict, coverage and checks of a warehouse.
+
+    Raises IngestError where there is no warehouse, or its checks are not built.
     """
     with open_warehouse(warehouse, read_only=True) as connection:
-        return checks_of(connection, warehouse)
+        return health_of(connection)
 
 
-def checks_of(connection: duckdb.DuckDBPyConnection, warehouse: Path) -> list[Check]:
-    """Return the checks of an open warehouse; see read_checks."""
-    columns = ", ".join(f"trends.{field.name}" for field in fields(Check))
+def health_of(connection: duckdb.DuckDBPyConnection) -> Health:
+    """Return verdict, coverage and checks of an open warehouse; see read_health."""
+    checks = checks_of(connection)
+    coverage = _coverage(connection, checks)
+    return Health(judge(checks, coverage), coverage, checks)
+
+
+def checks_of(connection: duckdb.DuckDBPyConnection) -> list[Check]:
+    """Return the checks of an open warehouse, by family; see read_health."""
+    columns = ", ".join(field.name for field in fields(Check))
     try:
         found = connection.execute(
-            f"""select {columns}
-            from main.health_check_trends as trends
-            left join main.health_checks as checks on trends.check_id = checks.check_id
-            order by checks.rowid"""
+            f"select {columns} from main.health_check_trends order by family, check_id"
         ).fetchall()
-    except (duckdb.CatalogException, duckdb.BinderException):
+    except duckdb.CatalogException:
         raise IngestError(
-            f"The health checks of {warehouse} are not built yet. Build them: `make run`, or `make health` "
-            "where the other tables are there."
+            "The health checks are not built yet. Build them: `make run`, or `make health` where the other "
+            "tables are there."
         ) from None
     return [Check(*row) for row in found]
 
 
-def verdict(checks: Sequence[Check]) -> str:
-    """Return one sentence that says whether the figures can be trusted."""
-    by_status = {status: [check for check in checks if check.status == status] for status in STYLES}
-    n_passed, n_skipped = len(by_status["PASS"]), len(by_status["SKIP"])
-    failed, warned = by_status["FAIL"], by_status["WARN"]
-    if failed:
-        also = f"; {_count(warned, 'warns', 'warn')} as well" if warned else ""
-        return f"FAIL: do not trust these figures. {_count(failed, 'fails', 'fail')}: {_names(failed)}{also}."
-    if warned:
-        counted = _count(warned, "warns", "warn")
-        return f"WARN: the figures can be used, but look at this. {counted}: {_names(warned)}."
-    if not any(check.n_checked for check in checks if check.check_id == "nothing_lost"):
-        return "SKIP: nothing was loaded yet, so there is nothing to judge."
-    return f"PASS: {words.count(n_passed, 'check')} passed, {n_skipped} had nothing to look at."
+def _coverage(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> Coverage:
+    def one(sql: str) -> tuple[Any, ...]:
+        return connection.execute(sql).fetchone() or (None, None, None)
+
+    [n_sessions] = one("select count(*) from sessions")
+    n_messages, first, last = one(
+        "select count(*), min(created_at), max(created_at) from messages where not is_fork_copy"
+    )
+    [loaded_at] = one("select max(ended_at) from raw.load_batches")
+    newest = max(checks, key=lambda check: check.checked_at, default=None)
+    return Coverage(
+        n_sessions,
+        n_messages,
+        first,
+        last,
+        loaded_at,
+        newest.checked_at if newest else None,
+        newest.build_id if newest else None,
+    )
 
 
-def _count(checks: Sequence[Check], one: str, several: str) -> str:
-    return f"{words.count(len(checks), 'check')} {one if len(checks) == 1 else several}"
+def judge(checks: Sequence[Check], coverage: Coverage) -> Verdict:
+    """Return the worst status, and a sentence each for what is wrong and what the data is."""
+    by_status = {status: [check for check in checks if check.status == status] for status in ORDER}
+    status = next((status for status in ORDER if by_status[status]), "SKIP")
+    if status == "PASS" and not coverage.n_sessions:  # checks of the machinery pass; of data there is none
+        status = "SKIP"
+    starts = [check.since for check in by_status[status]]
+    # What is wrong is so since the first of it; all is well only since the last became so.
+    since = (max if status == "PASS" else min)(starts, default=None)
+    n_fail, n_warn, n_pass, n_skip = (len(by_status[status]) for status in ORDER)
+    return Verdict(
+        status=status,
+        headline=_headline(status, n_fail, n_warn, n_pass, since),
+        covers=_covers(coverage, n_skip),
+        named=[
+            (word, [(check.check_id, check.name) for check in by_status[key]])
+            for key, word in (("FAIL", "Fails:"), ("WARN", "Warns:"))
+            if by_status[key]
+        ],
+        since=since,
+        n_checks=len(checks),
+        n_fail=n_fail,
+        n_warn=n_warn,
+        n_pass=n_pass,
+        n_skip=n_skip,
+    )
 
 
-def _names(checks: Sequence[Check]) -> str:
-    named = ", ".join(check.check_id for check in checks[:NAMES_IN_VERDICT])
-    n_more = len(checks) - NAMES_IN_VERDICT
-    return f"{named} and {n_more} more" if n_more > 0 else named
+def _headline(status: str, n_fail: int, n_warn: int, n_pass: int, since: datetime | None) -> str:
+    n_run = n_fail + n_warn + n_pass
+    checks = words.count(n_run, "check")
+    fail = f"{n_fail} of {checks} {'fails' if n_fail == 1 else 'fail'}"
+    warn = f"{'warns' if n_warn == 1 else 'warn'}"
+    if status == "FAIL":
+        said = f"{fail} and {n_warn} {warn}" if n_warn else fail
+    elif status == "WARN":
+        said = f"nothing fails, {n_warn} of {checks} {warn}"
+    elif status == "PASS":
+        said = "the only check passes" if n_run == 1 else f"all {checks} pass"
+    else:
+        return "there is nothing to judge yet."
+    if since:
+        is_first = (n_fail if status == "FAIL" else n_warn) > 1 and status != "PASS"
+        said += f", {'the first ' if is_first else ''}since {words.when(since)}"
+    return f"{said}."
+
+
+def _covers(coverage: Coverage, n_skip: int) -> str:
+    """Return which data it is, how old, and what could not be checked in it."""
+    if not coverage.n_sessions:
+        said = "The warehouse holds no sessions"
+    else:
+        said = (
+            f"The data: {words.count(coverage.n_sessions, 'session')}, "
+            f"{words.count(coverage.n_messages, 'message')}, "
+            f"{words.when(coverage.first_message_at)} to {words.when(coverage.last_message_at)}"
+        )
+    loaded = f"loaded {words.when(coverage.loaded_at)}" if coverage.loaded_at else "never loaded"
+    built = f"built {words.when(coverage.built_at)}" if coverage.built_at else "its build is not dated"
+    if coverage.loaded_at and coverage.built_at and coverage.loaded_at > coverage.built_at:
+        built += " and so without what was loaded last"
+    skipped = f" {words.count(n_skip, 'check')} had nothing to look at." if n_skip else ""
+    return f"{said}; {loaded}, {built}.{skipped}"
 
 
 def table(checks: Sequence[Check]) -> Table:
@@ -126,7 +237,7 @@ def findings(checks: Sequence[Check]) -> Text:
             if check.status == status:
                 text.append(f"{status} ", style=STYLES[status])
                 text.append(f"{check.check_id}: ", style="bold")
-                text.append(words.printable(check.details or check.question))
+                text.append(words.printable(check.details or check.question or ""))
                 text.append(f"\n     {words.printable(check.remedy or '')}\n", style="italic")
     return text
 

@@ -14,9 +14,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ingest.health import Verdict
 from reports.blocks import SIGNS, TONES, Block, Cell, Chart
 from reports.figures import shown
-from reports.health import Verdict
 from reports.page_files import markdown
 from reports.render import Document
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from ingest.health import Verdict
 from reports.blocks import SIGNS, TONES, Block, Cards, Cell, Chart, Checks, CheckShown, Note, Table
 from reports.figures import NULL, label_of, shown, sparkline
-from reports.health import Verdict
 from reports.render import Document, escape, prose
 
 _FEW = 12

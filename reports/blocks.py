@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from ingest.health import ORDER, Check
 from reports.figures import NULL, UNITS, label_of, shown, unit_of
-from reports.health import ORDER, Check
 from reports.page_files import Fence, PageError
 from reports.queries import MOST_ROWS, Result
 

@@ -15,6 +15,7 @@ import duckdb
 
 from ingest import settings
 from ingest.errors import IngestError
+from ingest.health import health_of
 from ingest.words import place, printable
 from reports import as_html, as_markdown, health, page_files, queries, render
 
@@ -85,7 +86,7 @@ def write(
     found = [page_files.read(file) for file in page_files.find(wanted)]
     last = health.last_report(output)
     with queries.reader(warehouse, last.checks) as connection:
-        state = health.read(connection)
+        state = health_of(connection)
         documents = [render.document(page, connection, state, last.generated_at, progress) for page in found]
     links = [(document.name, document.title) for document in documents]
     files: dict[str, bytes] = {}

@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 
-from ingest.errors import IngestError
 from ingest.warehouse import open_warehouse
 from ingest.words import printable
 from reports.page_files import Fence, PageError
@@ -118,13 +117,6 @@ def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
         [name],
     ).fetchone()
     return bool(found and found[0])
-
-
-def require_tables(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
-    """Raise IngestError where the warehouse was not built, or by an older version."""
-    for name in names:
-        if not has_table(connection, name):
-            raise IngestError(f"The warehouse lacks the table {name}. Build it first: `make run`.")
 
 
 def _explain(line: int, error: duckdb.Error) -> tuple[int, str]:

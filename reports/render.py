@@ -10,11 +10,11 @@ import duckdb
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from ingest.health import Health, Verdict
 from ingest.words import printable
 from reports import blocks, queries
 from reports.blocks import Block
 from reports.figures import UNITS, shown
-from reports.health import Health, Verdict
 from reports.page_files import Fence, Page, PageError, Text
 
 # What means something in Markdown, and what does at the beginning of a line only.

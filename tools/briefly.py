@@ -16,7 +16,7 @@ def main() -> None:
     with console.status("dbt reads the project") as progress:
         for line in sys.stdin:
             is_trouble = is_trouble or TROUBLE.search(line) is not None
-            if is_trouble or "[WARNING]" in line:
+            if is_trouble or "[WARNING]" in line or "health check " in line:
                 progress.stop()
                 sys.stdout.write(line)
                 sys.stdout.flush()

@@ -76,8 +76,6 @@ def warehouse(tmp_path: Path) -> Path:
     """A warehouse with two checks that pass."""
     path = tmp_path / "opencode.duckdb"
     with open_warehouse(path) as connection:
-        connection.execute("create table main.health_checks (check_id varchar)")
-        connection.execute("insert into main.health_checks values ('foreign_keys'), ('error_rate')")
         connection.execute(
             """create table main.health_check_trends as
             select check_id, check_id || ' holds' as name, 'integrity' as family, 'Does it?' as question,
@@ -85,6 +83,7 @@ def warehouse(tmp_path: Path) -> Path:
                 cast(0 as double) as value, cast(0 as double) as threshold, 'count' as unit,
                 'at_most' as direction, 10 as n_checked, 0 as n_failed, cast(null as varchar) as details,
                 cast(null as varchar) as remedy, cast(null as varchar) as trend,
+                1 as n_builds, 1 as n_builds_in_status, cast(null as double) as previous_value,
                 cast(? as timestamp) as checked_at, cast(? as timestamp) as since, 'build' as build_id
             from (values ('foreign_keys', 'error'), ('error_rate', 'warn')) as t (check_id, severity)""",
             [NOW.replace(tzinfo=None), NOW.replace(tzinfo=None)],

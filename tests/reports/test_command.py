@@ -104,7 +104,7 @@ def test_what_cannot_be_opened_is_said_in_a_line(
     if kind != "missing":
         with open_warehouse(warehouse):
             pass
-        expected = "reports: The warehouse lacks the table health_check_trends. Build it first: `make run`."
+        expected = "reports: The health checks are not built yet. Build them: `make run`"
     if kind == "taken":
         warehouse.write_bytes(b"x" * 8192)
         expected = f"reports: The file {warehouse} is no warehouse that this DuckDB"

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from reports.health import Check, Coverage, judge
+from ingest.health import Check, Coverage, judge
 
 WritePage = Callable[..., Any]
 
 AT = datetime(2026, 3, 2, 12, 0)  # noqa: DTZ001 - naive UTC, as stored
 COVERAGE = Coverage(3, 40, AT.replace(day=1), AT, AT.replace(hour=13), AT.replace(hour=14), "b1")
 CHECK = Check(
-    check_id="c", name="C", family="f", question=None, status="PASS", severity="error", value=1.0,
+    check_id="c", name="C", family="f", question="q", status="PASS", severity="error", value=1.0,
     unit="count", threshold=1.0, direction="at_most", n_checked=1, n_failed=0, details=None, remedy=None,
     checked_at=AT, build_id="b1", since=AT, n_builds_in_status=1, previous_status=None, previous_value=None,
     trend=None, n_builds=1,
@@ -51,7 +51,7 @@ def test_the_worst_status_is_the_verdict(statuses: list[str], status: str, headl
 
 def test_the_verdict_says_which_data_it_is_and_how_old() -> None:
     assert judge(checks("PASS", "SKIP"), COVERAGE).covers == (
-        "The data: 3 sessions, 40 messages, 2026-03-01 12:00 to 2026-03-02 12:00 UTC; "
+        "The data: 3 sessions, 40 messages, 2026-03-01 12:00 UTC to 2026-03-02 12:00 UTC; "
         "loaded 2026-03-02 13:00 UTC, built 2026-03-02 14:00 UTC. 1 check had nothing to look at."
     )
 

@@ -1,18 +1,21 @@
-{%- set families = ['completeness', 'integrity', 'performance', 'plausibility', 'pipeline', 'problems'] -%}
+{%- set topics = [
+    'completeness', 'completeness_tracing', 'integrity', 'performance', 'plausibility',
+    'pipeline', 'pipeline_loads', 'problems',
+] -%}
 
 with
 
 measured as (
-    {% for family in families %}
-    select
-        check_id,
-        measured_value,
-        n_checked,
-        n_failed,
-        example,
-        note
-    from {{ ref('int_health_' ~ family ~ '_measured') }}
-    {{ 'union all' if not loop.last }}
+    {% for topic in topics %}
+        select
+            check_id,
+            measured_value,
+            n_checked,
+            n_failed,
+            example,
+            note
+        from {{ ref('int_health_' ~ topic ~ '_measured') }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 
 )

@@ -3,12 +3,7 @@ with
 messages as (
 
     select
-        message_id,
-        session_id,
-        role,
-        is_fork_copy,
-        tokens_total,
-        message_cost_usd
+        message_id
     from {{ ref('messages') }}
 
 ),
@@ -29,11 +24,7 @@ exchanges as (
 
     select
         exchange_id,
-        session_id,
-        coalesce(user_message_id, exchange_id) as turn_id,
-        coalesce(tokens_in, 0) + coalesce(tokens_out, 0) + coalesce(tokens_reasoning, 0)
-        + coalesce(tokens_cache_read, 0) + coalesce(tokens_cache_write, 0) as tokens_total,
-        coalesce(cost_usd, 0) as cost_usd
+        coalesce(user_message_id, exchange_id) as turn_id
     from {{ ref('exchanges') }}
 
 ),
@@ -45,42 +36,6 @@ turns as (
         count(*) as n_exchanges
     from exchanges
     group by turn_id
-
-),
-
-session_messages as (
-
-    select
-        session_id,
-        coalesce(sum(tokens_total), 0) as tokens_total,
-        coalesce(sum(message_cost_usd), 0) as cost_usd
-    from messages
-    where role = 'assistant' and not is_fork_copy
-    group by session_id
-
-),
-
-session_exchanges as (
-
-    select
-        session_id,
-        sum(tokens_total) as tokens_total,
-        sum(cost_usd) as cost_usd
-    from exchanges
-    group by session_id
-
-),
-
-sessions_compared as (
-
-    select
-        session_messages.session_id,
-        coalesce(session_exchanges.tokens_total, 0) != session_messages.tokens_total
-        or abs(coalesce(session_exchanges.cost_usd, 0) - session_messages.cost_usd) > 0.0000005
-            as is_different
-    from session_messages
-    left join session_exchanges
-        on session_messages.session_id = session_exchanges.session_id
 
 ),
 
@@ -149,7 +104,7 @@ measured as (
     union all
 
     select {{ health_measure('exchanges_add_up', 'is_different', example='session_id') }}
-    from sessions_compared
+    from {{ ref('int_health_sessions_compared') }}
 
     union all
 

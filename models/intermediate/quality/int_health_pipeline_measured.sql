@@ -9,20 +9,6 @@ moments as (
 
 ),
 
--- A store that is gone for good is no reason to be told of it every day.
-sources as (
-
-    select
-        source_id,
-        status,
-        hours_since_load,
-        n_rejected_open,
-        n_documents,
-        n_landed_today
-    from {{ ref('load_health') }}
-
-),
-
 retention as (
 
     select
@@ -30,33 +16,6 @@ retention as (
             as n_checked,
         coalesce(sum(n_past_retention), 0) as n_failed
     from {{ ref('int_health_sources_counted') }}
-
-),
-
-weeks as (
-
-    select
-        count(case when messages.created_at > {{ dbt.dateadd('day', -7, 'moments.checked_at') }} then 1 end)
-            as n_last_week,
-        count(case when messages.created_at <= {{ dbt.dateadd('day', -7, 'moments.checked_at') }} then 1 end)
-            as n_week_before
-    from {{ ref('messages') }} as messages
-    cross join moments
-    where
-        not messages.is_fork_copy
-        and messages.created_at > {{ dbt.dateadd('day', -14, 'moments.checked_at') }}
-        and messages.created_at <= moments.checked_at
-
-),
-
-loads as (
-
-    select
-        batches.load_batch_id,
-        batches.status = 'running'
-        and ({{ ms_between('batches.started_at', 'moments.checked_at') }}) > 2 * 3600000 as is_stalled
-    from {{ ref('stg_loader__load_batches') }} as batches
-    cross join moments
 
 ),
 
@@ -128,64 +87,10 @@ measured as (
 
     select
         {{ health_measure(
-            'sources_fresh', 'hours_since_load > 24', value='max(hours_since_load)', example='source_id'
-        ) }}
-    from sources
-    where status != 'missing'
-
-    union all
-
-    select {{ health_measure('sources_readable', "status not in ('ok', 'missing')", example='source_id') }}
-    from sources
-
-    union all
-
-    select
-        {{ health_measure(
-            'new_rows_today',
-            value='sum(n_landed_today)',
-            n_checked='coalesce(sum(n_documents), 0)',
-            n_failed='null',
-            note="sum(n_landed_today) || ' of ' || sum(n_documents) || ' documents are new or changed.'",
-        ) }}
-    from sources
-
-    union all
-
-    select
-        {{ health_measure(
-            'volume_trend',
-            value='max(n_last_week) / nullif(cast(max(n_week_before) as double), 0)',
-            n_checked='max(case when n_week_before >= 50 then n_week_before end)',
-            n_failed='null',
-            note="max(n_last_week) || ' messages in the last seven days, '"
-            ~ " || max(n_week_before) || ' in the seven days before.'",
-        ) }}
-    from weeks
-
-    union all
-
-    select {{ health_measure('loads_stalled', 'is_stalled', example='load_batch_id') }}
-    from loads
-
-    union all
-
-    select
-        {{ health_measure(
-            'rejected_documents_open',
-            n_checked='coalesce(sum(n_documents + n_rejected_open), 0)',
-            n_failed='coalesce(sum(n_rejected_open), 0)',
-        ) }}
-    from sources
-
-    union all
-
-    select
-        {{ health_measure(
             'warehouse_size',
             value='max(warehouse_bytes)',
             n_failed='null',
-            note="max(warehouse_bytes) || ' bytes.'",
+            note=grouped_number('max(warehouse_bytes)') ~ " || ' bytes.'",
         ) }}
     from storage
 

@@ -90,7 +90,10 @@ measured as (
 
     union all
 
-    select {{ health_measure('large_input_sessions', 'total_tokens_in > 1000000', example='session_id') }}
+    select
+        {{ health_measure(
+            'large_input_sessions', 'total_tokens_in > 1000000', example='session_id'
+        ) }}
     from sessions
 
     union all

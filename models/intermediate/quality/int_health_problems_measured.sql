@@ -90,7 +90,9 @@ measured as (
     union all
 
     select
-        {{ health_measure('problems_per_day', 'n_problems > 10', value='max(n_problems)', example='usage_date') }}
+        {{ health_measure(
+            'problems_per_day', 'n_problems > 10', value='max(n_problems)', example='usage_date'
+        ) }}
     from days
 
     union all

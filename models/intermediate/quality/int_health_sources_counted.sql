@@ -6,14 +6,14 @@ with
 
 documents as (
     {% for entity in entities %}
-    select
-        source_id,
-        first_loaded_at,
-        loaded_at,
-        coalesce(origin_modified_at, first_loaded_at) as last_changed_at,
-        deleted_at
-    from {{ ref('stg_opencode__' ~ entity) }}
-    {{ 'union all' if not loop.last }}
+        select
+            source_id,
+            first_loaded_at,
+            loaded_at,
+            coalesce(origin_modified_at, first_loaded_at) as last_changed_at,
+            deleted_at
+        from {{ ref('stg_opencode__' ~ entity) }}
+        {{ 'union all' if not loop.last }}
     {% endfor %}
 
 ),

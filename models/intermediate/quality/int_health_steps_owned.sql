@@ -1,4 +1,5 @@
-{#- Copies of a step share everything but their ids; alike steps of one session are steps of their own. -#}
+{#- Copies of a step share everything but their ids; alike steps of one session are steps of their
+    own. -#}
 with
 
 steps as (

@@ -87,7 +87,8 @@ results as (
                         case
                             when n_failed > 0
                                 then
-                                    n_failed || ' of ' || n_checked || ' ' || failure
+                                    {{ grouped_number('n_failed') }} || ' of '
+                                    || {{ grouped_number('n_checked') }} || ' ' || failure
                                     || coalesce(', such as ' || example, '') || '.'
                         end,
                         note

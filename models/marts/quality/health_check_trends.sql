@@ -87,7 +87,8 @@ described as (
         case
             when results.value is null or runs.previous_value is null then null
             when results.value = runs.previous_value then 'same'
-            when (results.value > runs.previous_value) = (results.direction = 'at_least') then 'better'
+            when (results.value > runs.previous_value) = (results.direction = 'at_least')
+                then 'better'
             else 'worse'
         end as trend,
 
