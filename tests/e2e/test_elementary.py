@@ -133,6 +133,19 @@ def statuses(data: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
+def put_back(project: Project, scratch: Path) -> Iterator[None]:
+    """Put the warehouse and dbt's last results back as they were."""
+    kept = {
+        path: scratch / path.name for path in (project.warehouse, project.folder / "target/run_results.json")
+    }
+    for path, copy in kept.items():
+        shutil.copy(path, copy)
+    yield
+    for path, copy in kept.items():
+        shutil.move(copy, path)
+
+
+@contextmanager
 def browser_page(path: Path) -> Iterator[tuple[Any, list[str]]]:
     """Yield a page in a browser, and what goes wrong there or is asked of the web."""
     wrong: list[str] = []
@@ -153,7 +166,7 @@ def shows_models_and_tests(project: Project) -> str:
     with browser_page(project.page) as (page, wrong):
         for name in ("Dashboard", "Lineage", "Test Results", "Model Performance", "Test Performance"):
             page.get_by_text(name, exact=True).first.click()
-            page.wait_for_timeout(700)
+            page.wait_for_timeout(400)
             shown += page.inner_text("body")
         assert wrong == []
     words = set(shown.split())
@@ -223,12 +236,11 @@ def test_a_test_that_dbt_ran_by_hand_is_in_the_page_and_its_rows_are_not(
     off: Project, tmp_path: Path
 ) -> None:
     before = off.report()
-    copy = Project(tmp_path / "copy")
-    shutil.copytree(off.folder, copy.folder, symlinks=True)
-    copy.change("update todos set todo_id = 'doubled'")
-    copy.dbt("test", "--select", "todos", code=1)
-    failed = {key for key, status in results_of(copy, "test").items() if status == "fail"}
-    data = copy.report()
+    with put_back(off, tmp_path):
+        off.change("update todos set todo_id = 'doubled'")
+        off.dbt("test", "--select", "todos", code=1)
+        failed = {key for key, status in results_of(off, "test").items() if status == "fail"}
+        data = off.report()
     assert {key for key, status in statuses(data).items() if status == "fail"} == failed != set()
     assert set(statuses(data)) == set(statuses(before))  # those that did not run keep their result
     [unique] = [
@@ -435,44 +447,42 @@ FAULTS = {
 
 @pytest.mark.slow
 @needs_package
-def test_an_injected_fault_is_told_of_once(on: Project) -> None:
+def test_an_injected_fault_is_told_of_once(on: Project, tmp_path: Path) -> None:
     assert set(statuses(on.report()).values()) == {"pass"}
-    backup = on.warehouse.with_suffix(".kept")
-    shutil.copy(on.warehouse, backup)
-    for test, statements in FAULTS.items():
-        on.change(*statements)
-        on.dbt("test", "--select", "tag:elementary-tests")
-        found = {key.split(".")[2] for key, status in results_of(on, "test").items() if status == "warn"}
-        assert [name for name in found if name.startswith(test)], (test, found)
-    with receiver() as (url, received):
-        edr = str(Path(sys.executable).with_name("edr"))
-        work = on.folder / "target" / "monitor"
-        work.mkdir(parents=True)
-        config = work / "home" / ".edr"
-        config.mkdir(parents=True)
-        (config / "config.yml").write_text(cli.EDR_CONFIG)
-        command = (
-            *("env", f"DBT_PACKAGES_FOLDER={on.folder / 'dbt_packages'}"),
-            *(f"EDR_INTERNAL_TARGET_PATH={work / 'dbt'}", edr, "monitor", "--slack-webhook", url),
-            *(
-                "--profile-target",
-                "alerts",
-                "--profiles-dir",
-                str(on.folder),
-                "--project-dir",
-                str(on.folder),
-            ),
-            *("--config-dir", str(config), "--target-path", str(work), "--suppression-interval", "0"),
-        )
-        on.run(*command)
-        told = "\n".join(received)
-        assert "volume" in told.lower()
-        assert "surprise" in told
-        first = len(received)
-        assert first >= 3
-        on.run(*command)
-        assert len(received) == first
-    shutil.move(backup, on.warehouse)
+    with put_back(on, tmp_path):
+        for test, statements in FAULTS.items():
+            on.change(*statements)
+            on.dbt("test", "--select", "tag:elementary-tests")
+            found = {key.split(".")[2] for key, status in results_of(on, "test").items() if status == "warn"}
+            assert [name for name in found if name.startswith(test)], (test, found)
+        with receiver() as (url, received):
+            edr = str(Path(sys.executable).with_name("edr"))
+            work = on.folder / "target" / "monitor"
+            work.mkdir(parents=True)
+            config = work / "home" / ".edr"
+            config.mkdir(parents=True)
+            (config / "config.yml").write_text(cli.EDR_CONFIG)
+            command = (
+                *("env", f"DBT_PACKAGES_FOLDER={on.folder / 'dbt_packages'}"),
+                *(f"EDR_INTERNAL_TARGET_PATH={work / 'dbt'}", edr, "monitor", "--slack-webhook", url),
+                *(
+                    "--profile-target",
+                    "alerts",
+                    "--profiles-dir",
+                    str(on.folder),
+                    "--project-dir",
+                    str(on.folder),
+                ),
+                *("--config-dir", str(config), "--target-path", str(work), "--suppression-interval", "0"),
+            )
+            on.run(*command)
+            told = "\n".join(received)
+            assert "volume" in told.lower()
+            assert "surprise" in told
+            first = len(received)
+            assert first >= 3
+            on.run(*command)
+            assert len(received) == first
 
 
 @contextmanager
