@@ -7,14 +7,19 @@ checks need are built anew: their compiled SQL is run in a transaction that is r
 import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+
+from alerts import channels
+from alerts.cli import main as alert
+from alerts.problems import Problem
 
 pytestmark = pytest.mark.slow
 
@@ -233,15 +238,22 @@ class Bench:
     """A healthy warehouse, and the compiled SQL of the models that its checks need, in their order."""
 
     def __init__(self, path: Path, target: Path) -> None:
-        self.connection = duckdb.connect(":memory:")
-        self.connection.execute(f"attach '{path}' as opencode")
-        self.connection.execute("use opencode")
+        self.path = path
         manifest = json.loads((target / "manifest.json").read_text())
         self._models = [
             (node["relation_name"], node["config"]["materialized"], node["compiled_code"])
             for node in _in_order(manifest, "model.opencode_warehouse.health_check_trends")
         ]
         self._build_id = manifest["metadata"]["invocation_id"]
+        self.connection = self.open(path)
+
+    @staticmethod
+    def open(path: Path) -> duckdb.DuckDBPyConnection:
+        """Open a copy under the name that the compiled SQL has for it."""
+        connection = duckdb.connect(":memory:")
+        connection.execute(f"attach '{path}' as opencode")
+        connection.execute("use opencode")
+        return connection
 
     @contextmanager
     def trying(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -252,17 +264,20 @@ class Bench:
         finally:
             self.connection.execute("rollback")
 
-    def judge(self, hours: int) -> dict[str, dict[str, Any]]:
+    def judge(
+        self, hours: int, connection: duckdb.DuckDBPyConnection | None = None
+    ) -> dict[str, dict[str, Any]]:
         """Build the checks as of so many hours later and return the rows of health_check_trends."""
+        connection = connection or self.connection
+        then = f"{datetime.fromisoformat(NOW) + timedelta(hours=hours):%Y-%m-%d %H:%M:%S.%f}"
         for relation, materialized, sql in self._models:
-            moved = sql.replace(f"'{NOW}'", f"'{NOW[:11]}{8 + hours:02}{NOW[13:]}'")
-            moved = moved.replace(self._build_id, f"build {hours}")
+            moved = sql.replace(f"'{NOW}'", f"'{then}'").replace(self._build_id, f"build {hours}")
             if materialized == "incremental":
-                self.connection.execute(f"insert into {relation} {moved}")
+                connection.execute(f"insert into {relation} {moved}")
             else:
-                self.connection.execute(f"create or replace table {relation} as {moved}")
-        rows = self.connection.execute("select * from main.health_check_trends").fetchall()
-        names = [column[0] for column in self.connection.description or ()]
+                connection.execute(f"create or replace table {relation} as {moved}")
+        rows = connection.execute("select * from main.health_check_trends").fetchall()
+        names = [column[0] for column in connection.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in rows]
         return {row["check_id"]: row for row in found}
 
@@ -284,13 +299,9 @@ def _in_order(manifest: dict[str, Any], last: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def bench(new_warehouse: Any) -> Iterator[Bench]:
+def bench(built: Any) -> Iterator[Bench]:
     """A copy of the built sample in which every check passes."""
-    warehouse = new_warehouse(PROJECT / "sample")
-    warehouse.load()
-    warehouse.build_untested()
-    warehouse.dbt("test", "--select", "sessions,test_type:generic")
-    warehouse.land_artifacts()
+    warehouse = built
     variables = json.dumps({"as_of": NOW, "retention_days": RETENTION_DAYS})
     warehouse.dbt("compile", "--select", "tag:quality", "--vars", variables)
     copy = warehouse.path.parent / "copy" / warehouse.path.name
@@ -303,6 +314,17 @@ def bench(new_warehouse: Any) -> Iterator[Bench]:
         checks = made.judge(0)
         assert {name: row["status"] for name, row in checks.items()} == dict.fromkeys(FAULTS, "PASS")
         yield made
+
+
+@pytest.fixture(scope="module")
+def built(new_warehouse: Any) -> Any:
+    """The sample, built, its tests of one table run and landed, but not judged healthy."""
+    warehouse = new_warehouse(PROJECT / "sample")
+    warehouse.load()
+    warehouse.build_untested()
+    warehouse.dbt("test", "--select", "sessions,test_type:generic")
+    warehouse.land_artifacts()
+    return warehouse
 
 
 def test_there_is_a_fault_for_every_check() -> None:
@@ -344,3 +366,56 @@ def test_a_check_sees_its_fault_alone_and_its_end(bench: Bench, check_id: str) -
     assert mended["n_builds_in_status"] == 1
     assert mended["trend"] == "better"
     assert mended["remedy"] is None
+
+
+def test_an_integrity_failure_makes_a_build_fail_and_its_history_outlives_a_full_refresh(
+    built: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "opencode.duckdb").write_bytes(built.path.read_bytes())
+    warehouse = replace(built, path=tmp_path / "opencode.duckdb")
+    [n_before] = warehouse.query("select count(distinct build_id) from health_check_history")[0]
+    with closing(duckdb.connect(str(warehouse.path))) as connection:
+        connection.execute(FAULTS["duplicate_keys"].sql)
+    output = warehouse.dbt("build", "--select", "tag:quality", code=1)
+    assert "health check duplicate_keys: 1 of " in output
+    assert "Failure in test integrity_checks_pass" in output
+    # Also a client that knows no dbt can ask for one check.
+    asked = "select status, previous_status, n_builds_in_status from health_check('duplicate_keys')"
+    assert warehouse.query(asked) == [("FAIL", "PASS", 1)]
+    with closing(duckdb.connect(str(warehouse.path))) as connection:
+        connection.execute("create or replace table todos as select distinct * from todos")
+    warehouse.dbt("build", "--select", "tag:quality", "--full-refresh")
+    assert warehouse.query(asked) == [("PASS", "FAIL", 1)]
+    assert warehouse.query(
+        "select count(distinct build_id), count(*) / count(distinct check_id) from health_check_history"
+    ) == [(n_before + 2, n_before + 2)]
+
+
+def test_a_failing_check_alerts_once_over_ten_builds_and_once_when_it_is_over(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[Sequence[Problem]] = []
+    monkeypatch.setattr(channels.Webhook, "send", lambda _, problems: sent.append(problems))
+    environ = {"OPENCODE_ALERTS_WEBHOOK_URL": "http://localhost/"}
+    copy = tmp_path / "opencode.duckdb"
+
+    def build_and_alert(hours: int) -> None:
+        with closing(bench.open(copy)) as connection:
+            bench.judge(hours, connection)
+        now = datetime.fromisoformat(NOW) + timedelta(hours=hours)
+        assert alert(["--warehouse", str(copy)], environ, clock=lambda: now) == 0
+
+    bench.connection.execute("checkpoint")
+    shutil.copy(bench.path, copy)
+    with closing(duckdb.connect(str(copy))) as connection:
+        connection.execute(FAULTS["foreign_keys"].sql)
+    for hours in range(1, 11):
+        build_and_alert(hours)
+    with closing(duckdb.connect(str(copy))) as connection:
+        connection.execute("update todos set session_id = source_session_id where session_id = 'ses_gone'")
+    for hours in range(11, 14):
+        build_and_alert(hours)
+    assert [[(problem.check_id, problem.event) for problem in problems] for problems in sent] == [
+        [("foreign_keys", "began")],
+        [("foreign_keys", "ended")],
+    ]

@@ -109,18 +109,28 @@ def test_a_fresh_copy_runs_with_an_empty_home_and_leaves_nothing_behind(tmp_path
         name: value for name, value in os.environ.items() if name in kept or name.startswith("PIP_")
     } | {"HOME": str(home)}
 
-    def run(*command: str) -> str:
+    def run(*command: str, code: int = 0) -> str:
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     output = run("make", "run")
     assert "the bundled sample is used instead" in output
     for word in ("sessions", "messages", "tokens", "cost", "Rejected", "Warehouse", "Next"):
         assert word in output
+    assert output.splitlines()[-3].endswith("warehouse/reports/data-quality.html")
+    assert output.splitlines()[-1].startswith("WARN: nothing fails")
     # dbt alone needs no setting either; what a whole build finds is tested above
     run(".venv/bin/dbt", "build", "--select", "+sessions")
-    assert "nothing was written" in run("make", "run")
+    # A test that fails stops neither the checks nor the report, which names it.
+    always_fails = copy / "tests" / "nothing_is_ever_right.sql"
+    always_fails.write_text("select 1 as wrong\n")
+    output = run("make", "run", code=2)
+    always_fails.unlink()
+    assert "nothing was written" in output
+    assert output.splitlines()[-1].startswith("FAIL: 1 of ")
+    page = (copy / "warehouse" / "reports" / "data-quality.md").read_text()
+    assert "such as nothing_is_ever_right" in page.replace("\\", "")
     assert tree(copy) == before
     assert not list((home).glob("*opencode*"))
 
