@@ -138,7 +138,8 @@ def _uses_index(
     table, column = query.indexable
     fitting = connection.execute(
         """select count(*) from duckdb_indexes()
-        where database_name = current_database() and table_name = ? and expressions = '[' || ? || ']'""",
+        where database_name = current_database() and table_name = ?
+            and translate(expressions, '[]"''', '') = ?""",
         [table, column],
     ).fetchone()
     if not fitting or not fitting[0]:

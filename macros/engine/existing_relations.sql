@@ -11,7 +11,7 @@
 
     union all
 
-    select schema_name || '.' || table_name || '(' || trim(expressions, '[]') || ')' as relation_name
+    select schema_name || '.' || table_name || '(' || translate(expressions, '[]"''', '') || ')' as relation_name
     from duckdb_indexes()
     where database_name = '{{ target.database }}'
 {%- endmacro %}

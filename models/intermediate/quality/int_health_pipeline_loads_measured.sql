@@ -43,7 +43,8 @@ loads as (
     select
         batches.load_batch_id,
         batches.status = 'running'
-        and ({{ ms_between('batches.started_at', 'moments.checked_at') }}) > 2 * 3600000 as is_stalled
+        and ({{ ms_between('batches.started_at', 'moments.checked_at') }}) > 2 * 3600000
+            as is_stalled
     from {{ ref('stg_loader__load_batches') }} as batches
     cross join moments
 
@@ -60,7 +61,10 @@ measured as (
 
     union all
 
-    select {{ health_measure('sources_readable', "status not in ('ok', 'missing')", example='source_id') }}
+    select
+        {{ health_measure(
+            'sources_readable', "status not in ('ok', 'missing')", example='source_id'
+        ) }}
     from sources
 
     union all

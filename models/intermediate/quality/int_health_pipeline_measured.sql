@@ -52,11 +52,11 @@ backups as (
 
 required as (
     {% for name in required_relations() %}
-    select '{{ name }}' as relation_name
-    {{ 'union all' if not loop.last }}
+        select '{{ name }}' as relation_name
+        {{ 'union all' if not loop.last }}
     {% else %}
-    select cast(null as {{ dbt.type_string() }}) as relation_name
-    where 1 = 0
+        select cast(null as {{ dbt.type_string() }}) as relation_name
+        where 1 = 0
     {% endfor %}
 
 ),

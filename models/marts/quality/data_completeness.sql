@@ -5,16 +5,16 @@ with
 
 counted as (
     {% for table in tables %}
-    {{ values_counted(table) | indent(4) }}
-    {{ 'union all' if not loop.last }}
+        {{ values_counted(table) | indent(8) }}
+        {{ 'union all' if not loop.last }}
     {% else %}
-    select
-        cast(null as {{ dbt.type_string() }}) as table_name,
-        cast(null as {{ dbt.type_string() }}) as column_name,
-        cast(null as {{ dbt.type_string() }}) as opencode_version,
-        cast(null as bigint) as n_rows,
-        cast(null as bigint) as n_with_value
-    where 1 = 0
+        select
+            cast(null as {{ dbt.type_string() }}) as table_name,
+            cast(null as {{ dbt.type_string() }}) as column_name,
+            cast(null as {{ dbt.type_string() }}) as opencode_version,
+            cast(null as bigint) as n_rows,
+            cast(null as bigint) as n_with_value
+        where 1 = 0
     {% endfor %}
 
 ),
