@@ -70,7 +70,9 @@ measured as (
     union all
 
     select
-        {{ health_measure('tool_calls_timed', 'execution_time_ms is null', example='tool_call_id') }}
+        {{ health_measure(
+            'tool_calls_timed', 'execution_time_ms is null', example='tool_call_id'
+        ) }}
     from finished_tool_calls
 
     union all

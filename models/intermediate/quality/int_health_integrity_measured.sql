@@ -2,8 +2,7 @@ with
 
 messages as (
 
-    select
-        message_id
+    select message_id
     from {{ ref('messages') }}
 
 ),
