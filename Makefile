@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run answer health report alert elementary-report test lint docs dictionary questions errors-eval \
+.PHONY: help setup run answer health report backup alert elementary-report test lint docs dictionary questions errors-eval \
     pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
@@ -65,6 +65,9 @@ answer: ready ## Answer a question of docs/questions.md from your warehouse: mak
 report: ready ## Write the report pages (HTML and Markdown) beside the warehouse: make report PAGE=cost for one
 	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" $(PAGE)
 
+backup: ready ## Make a verified copy of the warehouse in backups/ beside it: make backup TO=/mnt/disk for elsewhere
+	@$(INGEST) backup $(if $(TO),--to "$(TO)")
+
 alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is over, once each
 	@$(BIN)/python -m alerts
 
@@ -81,9 +84,10 @@ lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is 
 	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages tools
 	@echo "Lint 4/6: yamllint"
 	@$(BIN)/yamllint --strict .
-	@echo "Lint 5/6: data dictionary and ER diagram"
+	@echo "Lint 5/6: data dictionary, ER diagram and validation rules"
 	@$(DBT) --quiet parse
 	@$(BIN)/python tools/data_dictionary.py --check
+	@$(BIN)/python tools/validation_rules.py --check
 	@echo "Lint 6/6: sqlfluff (it compiles every model first)"
 	@$(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null
 	@OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) $(BIN)/sqlfluff lint models tests analyses
@@ -96,9 +100,10 @@ docs: ready ## Write dbt's documentation of all tables as one page
 elementary-report: ready ## Write Elementary's page of models, tests, runs and lineage
 	@$(BIN)/python -m elementary_report
 
-dictionary: ready ## Write docs/data-dictionary.md and docs/er-diagram.md anew, from the models' YAML
+dictionary: ready ## Write data dictionary, ER diagram and validation rules (docs/) anew, from YAML and seed
 	@$(DBT) --quiet parse
 	@$(BIN)/python tools/data_dictionary.py
+	@$(BIN)/python tools/validation_rules.py
 
 questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
 	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)

@@ -1,11 +1,12 @@
-"""The command line: `opencode-ingest init|load|status|health|time-queries|land-artifacts|doctor`."""
+"""The command line: `opencode-ingest init|load|status|health|backup|time-queries|land-artifacts|doctor`."""
 
 import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,18 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ingest import __version__, artifacts, doctor, health, load, query_timings, settings, status, words
+from ingest import (
+    __version__,
+    artifacts,
+    backup,
+    doctor,
+    health,
+    load,
+    query_timings,
+    settings,
+    status,
+    words,
+)
 from ingest.documents import Source
 from ingest.errors import IngestError
 from ingest.landing import Counts, land_run
@@ -23,6 +35,7 @@ from ingest.load import Options
 from ingest.warehouse import open_warehouse
 
 EXIT_OK, EXIT_PROBLEMS, EXIT_USER_ERROR = 0, 1, 2
+_QUIET_S = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -118,6 +131,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     health_.set_defaults(run=_health)
 
+    backup_ = commands.add_parser(
+        "backup", parents=[common], help="make a verified copy of the warehouse while nobody writes to it"
+    )
+    backup_.add_argument(
+        "--to",
+        metavar="FOLDER",
+        help="where to (default: the folder backups/<UTC time> beside the warehouse)",
+    )
+    backup_.set_defaults(run=_backup)
+
     doctor_ = commands.add_parser(
         "doctor", parents=[common], help="what of OpenCode is found where, and what is missing"
     )
@@ -181,6 +204,14 @@ def _health(arguments: argparse.Namespace, configured: settings.Settings) -> int
     return EXIT_PROBLEMS if found.verdict.status == "FAIL" else EXIT_OK
 
 
+def _backup(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    folder = settings.resolved(arguments.to) if arguments.to else None
+    with _status_line() as progress:
+        made = backup.back_up(configured.warehouse, folder, stores=configured.stores, progress=progress)
+    _print(arguments, asdict(made), backup.describe(made))
+    return EXIT_OK
+
+
 def _doctor(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     findings = doctor.examine(configured, os.environ)
     _print(arguments, doctor.as_json(findings), doctor.describe(findings))
@@ -205,6 +236,22 @@ def _land_artifacts(arguments: argparse.Namespace, configured: settings.Settings
 
 def _print(arguments: argparse.Namespace, value: object, text: str) -> None:
     print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if arguments.json else text)
+
+
+@contextmanager
+def _status_line() -> Iterator[Callable[[str], None]]:
+    """Yield what says on a terminal where the work is, once it takes longer than two seconds."""
+    began = time.monotonic()
+    with ExitStack() as stack:
+        line = Console(stderr=True).status("")
+        stack.callback(line.stop)
+
+        def show(step: str) -> None:
+            if time.monotonic() - began > _QUIET_S:
+                line.start()
+                line.update(step)
+
+        yield show
 
 
 @contextmanager

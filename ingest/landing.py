@@ -222,6 +222,16 @@ def record_storage(
     )
 
 
+def record_backup(
+    connection: duckdb.DuckDBPyConnection, made_at: datetime, backup: Mapping[str, object]
+) -> None:
+    """Note a backup that was made and verified; keys as the columns of raw.backups."""
+    connection.execute(
+        "insert into raw.backups values ($made_at, $path, $size_bytes, $sha256, $n_documents)",
+        {**backup, "made_at": _naive(made_at)},
+    )
+
+
 def record_alerts(
     connection: duckdb.DuckDBPyConnection, sent: Sequence[tuple[str, str, str, str, datetime, datetime]]
 ) -> None:

@@ -41,7 +41,7 @@ def from_environment(
     cannot be used.
     """
     given = list(stores) or [item for item in environ.get("OPENCODE_STORE", "").split(os.pathsep) if item]
-    path = _path(warehouse or environ.get("OPENCODE_WAREHOUSE") or WAREHOUSE)
+    path = resolved(warehouse or environ.get("OPENCODE_WAREHOUSE") or WAREHOUSE)
     if path.stem != "opencode" or path.suffix != ".duckdb":
         raise IngestError(
             f"The warehouse file must be called opencode.duckdb, not {path.name}: its views keep that name. "
@@ -49,7 +49,7 @@ def from_environment(
         )
     if "?" in str(path):  # DuckDB 1.5 puts the write-ahead log elsewhere, as if it were an address
         raise IngestError(f"The path of the warehouse must not hold a question mark: {path}.")
-    roots = tuple(_path(item) for item in given) or (_path(data_root(environ)),)
+    roots = tuple(resolved(item) for item in given) or (resolved(data_root(environ)),)
     for root in roots:
         if path.is_relative_to(root):
             raise IngestError(
@@ -61,11 +61,11 @@ def from_environment(
         warehouse=path,
         machine=_text(machine or environ.get("OPENCODE_MACHINE") or socket.gethostname() or "unknown"),
         is_default_store=not given,
-        fallback=_path(fallback) if fallback else None,
+        fallback=resolved(fallback) if fallback else None,
     )
 
 
-def _path(given: str | Path) -> Path:
+def resolved(given: str | Path) -> Path:
     """Return a path without `~`, `..` and symbolic links: the same store has the same name at every load."""
     try:
         return Path(_text(str(Path(given).expanduser().resolve())))
@@ -124,7 +124,7 @@ def _sources_of(store: Path, machine: str, is_sample: bool) -> list[Source]:
     else:
         sources = []
     # A link is followed, because SQLite keeps the WAL beside the file itself.
-    databases = sorted(_path(path) for path in store.iterdir() if path.match(DATABASES) and path.is_file())
+    databases = sorted(resolved(path) for path in store.iterdir() if path.match(DATABASES) and path.is_file())
     sources.extend(Source(machine, "sqlite", path, is_sample) for path in databases)
     return sources
 
