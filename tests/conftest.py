@@ -1,15 +1,31 @@
 """The real histories that tests stand on, unpacked once a run."""
 
+import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, LoadScopeScheduling
 
 FIXTURES = Path(__file__).parent / "fixtures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# What a browser would do of its own accord: ask for updates, greet its user.
+BROWSER_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 # What `history` builds once a process: these files' tests stay together.
 SHARE_BUILT_HISTORIES = {"costs", "errors", "exports", "forks", "reconciliation", "tracing"}
+# And those that read the bundled sample, built once as well.
+SHARE_THE_SAMPLE = {"health_checks", "project", "report_pages"}
 
 
 class SharedBuilds(LoadFileScheduling):
@@ -18,6 +34,8 @@ class SharedBuilds(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
         name = Path(file).stem.removeprefix("test_")
+        if name in SHARE_THE_SAMPLE:
+            return "the sample"
         return "built histories" if name in SHARE_BUILT_HISTORIES else file
 
 
@@ -44,3 +62,15 @@ def _unpack(archives: Path, folder: Path) -> Path:
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A browser of this machine; where there is none, tests that need it are skipped and say so."""
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} is on PATH")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=program, args=list(BROWSER_OPTIONS))
+        yield opened
+        opened.close()

@@ -317,12 +317,12 @@ def bench(built: Any) -> Iterator[Bench]:
 
 
 @pytest.fixture(scope="module")
-def built(new_warehouse: Any) -> Any:
-    """The sample, built, its tests of one table run and landed, but not judged healthy."""
-    warehouse = new_warehouse(PROJECT / "sample")
-    warehouse.load()
-    warehouse.build_untested()
-    warehouse.dbt("test", "--select", "sessions,test_type:generic")
+def built(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The built sample with the results of its tests, in a copy of its own."""
+    folder = tmp_path_factory.mktemp("built")
+    shutil.copy(sample.path, folder)
+    shutil.copytree(sample.path.parent / "target", folder / "target")
+    warehouse = replace(sample, path=folder / sample.path.name)
     warehouse.land_artifacts()
     return warehouse
 

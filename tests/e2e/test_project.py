@@ -44,15 +44,6 @@ def test_an_empty_store_builds_and_passes_every_test_unit_tests_included(
     assert warehouse.query("select count(*), count(expected_usd) from spend_forecast") == [(31, 0)]
 
 
-@pytest.fixture(scope="module")
-def sample(new_warehouse: Callable[..., Any]) -> Any:
-    """Return a warehouse of the bundled sample."""
-    warehouse = new_warehouse(PROJECT / "sample")
-    warehouse.load()
-    warehouse.build()
-    return warehouse
-
-
 def test_the_answers_in_the_readme_are_those_of_the_sample(sample: Any) -> None:
     readme = (PROJECT / "README.md").read_text()
     answered = re.findall(r"```sql\n([^`]*)```\n\n((?:\|.*\n)+)", readme)

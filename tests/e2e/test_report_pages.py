@@ -1,14 +1,11 @@
 """The project's own pages, of an empty warehouse, of the sample, and of one that is out to do harm."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,16 +17,6 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [file.stem for file in page_files.find([])]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PLANTED = '<img src=x onerror="window.planted=1">\'|`a`</script><script>window.planted=1</script>'
 
 pytestmark = pytest.mark.slow
@@ -54,45 +41,32 @@ class Report:
         assert cli.main(["--warehouse", str(self.warehouse)]) == 0
 
 
-def build(warehouse: Path, *load: str) -> Report:
-    """Fill and build a warehouse by the commands that a user types, and write its report."""
-    environment = os.environ | {
-        "OPENCODE_WAREHOUSE": str(warehouse),
-        "OPENCODE_MACHINE": "desk",
-        "DBT_PROFILES_DIR": str(PROJECT),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-    dbt = str(Path(sys.executable).with_name("dbt"))
-    target = str(warehouse.parent / "target")
-    # The tests of the models run elsewhere.
-    skipped = ("--exclude-resource-types", "unit_test", "test", "--target-path", target, "--log-path", target)
-    for command in ([sys.executable, "-m", "ingest", *load], [dbt, "build", *skipped]):
-        done = subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    report = Report(warehouse)
+@pytest.fixture(scope="module")
+def empty(new_warehouse: Callable[..., Any]) -> Report:
+    """The report of a warehouse into which nothing was loaded."""
+    warehouse = new_warehouse()
+    with open_warehouse(warehouse.path):
+        pass
+    warehouse.build_untested()
+    report = Report(warehouse.path)
     report.write()
     return report
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """The report of a warehouse into which nothing was loaded."""
-    return build(tmp_path_factory.mktemp("empty") / "opencode.duckdb", "init")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Report:
+def sample_report(sample: Any, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The report of the bundled sample."""
-    return build(tmp_path_factory.mktemp("sample") / "opencode.duckdb", "load", "--store", "sample")
+    report = Report(tmp_path_factory.mktemp("sample") / sample.path.name)
+    shutil.copy(sample.path, report.warehouse)
+    report.write()
+    return report
 
 
 @pytest.fixture(scope="module")
-def hostile(sample: Report, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def hostile(sample_report: Report, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """The report of a history whose titles, names, errors and paths are markup, of several days."""
     warehouse = tmp_path_factory.mktemp("hostile") / "opencode.duckdb"
-    shutil.copy(sample.warehouse, warehouse)
+    shutil.copy(sample_report.warehouse, warehouse)
     with open_warehouse(warehouse) as connection:
         for table, columns in {
             "sessions": ["title", "model_id"],
@@ -148,9 +122,9 @@ def test_an_empty_warehouse_says_so_in_words(name: str, empty: Report) -> None:
         assert said in text
 
 
-def test_the_sample_s_figures_are_those_of_the_warehouse(sample: Report) -> None:
-    text = sample.text("data-quality")
-    with open_warehouse(sample.warehouse, read_only=True) as connection:
+def test_the_sample_s_figures_are_those_of_the_warehouse(sample_report: Report) -> None:
+    text = sample_report.text("data-quality")
+    with open_warehouse(sample_report.warehouse, read_only=True) as connection:
         [n_sessions, n_messages] = connection.execute(
             "select (select count(*) from sessions), (select count(*) from messages where not is_fork_copy)"
         ).fetchone() or (0, 0)
@@ -165,9 +139,9 @@ def test_the_sample_s_figures_are_those_of_the_warehouse(sample: Report) -> None
         assert f"| {name} | {signs[status]} |" in text or f"* **{signs[status]}: {name}.**" in text
 
 
-def test_the_second_report_counts_what_came_in_since(sample: Report, tmp_path: Path) -> None:
+def test_the_second_report_counts_what_came_in_since(sample_report: Report, tmp_path: Path) -> None:
     warehouse = tmp_path / "opencode.duckdb"
-    shutil.copy(sample.warehouse, warehouse)
+    shutil.copy(sample_report.warehouse, warehouse)
     report = Report(warehouse)
     report.write()
     assert "This is the first report in this folder" in report.text("data-quality")
@@ -199,19 +173,6 @@ def test_planted_markup_is_text_in_markdown(hostile: Report) -> None:
     assert "<script" not in text.replace("\\<script", "")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    """A browser of this machine."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)} is on PATH")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=program, args=SWITCHES)
-        yield opened
-        opened.close()
-
-
 def opened(browser: "Browser", file: Path, width: int, scheme: str) -> tuple["Page", list[str]]:
     """Return a page and the list that whatever goes wrong on it is noted in."""
     wrong: list[str] = []
@@ -236,7 +197,7 @@ def opened(browser: "Browser", file: Path, width: int, scheme: str) -> tuple["Pa
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("kind", ["empty", "sample", "hostile"])
+@pytest.mark.parametrize("kind", ["empty", "sample_report", "hostile"])
 def test_a_page_opens_without_a_fault(
     kind: str, name: str, width: int, scheme: str, browser: "Browser", request: pytest.FixtureRequest
 ) -> None:
@@ -296,8 +257,8 @@ def test_paper_gets_everything_in_light_colours(hostile: Report, browser: "Brows
     page.context.close()
 
 
-def test_the_browser_would_run_no_other_script(sample: Report, browser: "Browser") -> None:
-    page, wrong = opened(browser, sample.folder / "cost.html", 1280, "light")
+def test_the_browser_would_run_no_other_script(sample_report: Report, browser: "Browser") -> None:
+    page, wrong = opened(browser, sample_report.folder / "cost.html", 1280, "light")
     page.evaluate(
         "document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,\" onerror=\"window.planted=1\">')"
     )
