@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run answer health report backup alert elementary-report test lint docs dictionary questions errors-eval \
+.PHONY: help setup run daily answer health report backup alert elementary-report test lint docs dictionary questions errors-eval \
     pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
@@ -53,6 +53,16 @@ run: ready ## Load OpenCode's history (else the sample), build the warehouse, te
 	    $(INGEST) status; \
 	    echo; echo "Run 5/5: writing the report"; \
 	    $(REPORT) || failed=1; \
+	    exit $$failed
+
+# Whether or not the run failed: then an alert is needed most.
+daily: ready ## What a scheduled job does: run, then alert where a channel is set (docs/operations.md)
+	@failed=0; $(MAKE) --no-print-directory run || failed=1; \
+	    if [ -z "$$OPENCODE_ALERTS_SLACK_URL$$OPENCODE_ALERTS_WEBHOOK_URL$$OPENCODE_ALERTS_SMTP_URL" ]; then \
+	        echo "Nobody is alerted, as no channel is set: docs/operations.md says how."; \
+	    else \
+	        $(BIN)/python -m alerts || failed=1; \
+	    fi; \
 	    exit $$failed
 
 health: ready ## Make the health checks anew on the tables as they are, and show them
