@@ -143,6 +143,7 @@ def test_the_projects_page_says_everything_of_every_check() -> None:
     checks = validation_rules.read_checks(project / validation_rules.SEED)
     page = (project / validation_rules.PAGE).read_text("utf-8")
     assert run(project, "--check").returncode == 0
+    assert f"judged by {len(checks)} health checks" in (project / "README.md").read_text("utf-8")
     for check in checks:
         _, _, rest = page.partition(f"\n### {check['check_id']}\n")
         section = rest.partition("\n#")[0]
