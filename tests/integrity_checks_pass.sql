@@ -1,4 +1,4 @@
-{#- dbt is the gate: where rows are doubled, lost or lead nowhere, a build fails. -#}
+{#- dbt is the gate: where rows stand twice, are lost or lead nowhere, a build fails. -#}
 {%- set failed -%}
     select check_id || ': ' || coalesce(details, '') as failed_check
     from {{ ref('health_check_trends') }}

@@ -75,9 +75,7 @@ $ make health
 $ make dictionary        # this page
 ```
 
-What was judged before keeps its verdict in the history. Say in `why` what the new threshold rests on. Where
-`failure` or `why` names the bound (24 hours, twice, ten), the measure counts the rows of `details` by it:
-change all of them.
+What was judged before keeps its verdict in the history. Say in `why` what the new threshold rests on.
 
 *A new check* is three things, and tests say which is missing:
 

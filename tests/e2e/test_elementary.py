@@ -52,6 +52,7 @@ class Project:
             "OPENCODE_WAREHOUSE": str(self.warehouse),
             "DBT_PROFILES_DIR": str(self.folder),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_LOG_LEVEL_FILE": "none",  # a sixth of its time
             "PYTHONPATH": str(PROJECT),
         }
         environment.pop("DBT_PACKAGES_FOLDER", None)

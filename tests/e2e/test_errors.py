@@ -141,6 +141,6 @@ def test_forks_copy_errors_and_problems_count_them_once(
 ) -> None:
     warehouse = new_warehouse(unpacked("versions/1.0.61") / "opencode")
     warehouse.load()
-    warehouse.build()
+    warehouse.build_by_rules()
     assert warehouse.query("select count(*), sum(is_fork_copy::int) from errors") == [(12, 6)]
     assert warehouse.one("select sum(occurrences) from problems") == 6

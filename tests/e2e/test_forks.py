@@ -57,12 +57,12 @@ def test_totals_stay_when_the_original_is_deleted_after_it_was_loaded(
     shutil.copy(real.folder / "opencode.db", store)
     warehouse = new_warehouse(store)
     warehouse.load()
-    warehouse.build_untested()
+    warehouse.build_untested("tag:quality")
     before = warehouse.query(TOTALS)
     original = original_of_the_forks(warehouse)
     delete_session(store / "opencode.db", original)
     assert warehouse.load()["counts"]["deleted"] > 20
-    warehouse.build()
+    warehouse.build_by_rules()
     # What was billed was billed: the deleted rows stay, and still own what the forks copied.
     assert warehouse.query(TOTALS) == before
     assert warehouse.one("select deleted_at is not null from sessions where session_id = ?", original)
@@ -84,7 +84,7 @@ def test_every_message_counts_once_when_the_original_was_deleted_before_the_firs
     delete_session(store / "opencode.db", original)
     warehouse = new_warehouse(store)
     warehouse.load()
-    warehouse.build()
+    warehouse.build_by_rules()
     # The forks are the only ones left with the copied messages: the first that has one owns it.
     assert warehouse.one("select count(*) from messages") == 779 - own
     assert warehouse.query(TOTALS)[0][0] == 779 - 16 - own + copied
@@ -99,11 +99,11 @@ def test_a_fork_whose_session_file_is_broken_is_a_fork_all_the_same(
     shutil.copytree(unpacked("versions/1.1.34") / "opencode", store)
     whole = new_warehouse(store)
     whole.load()
-    whole.build_untested()
+    whole.build_untested("tag:quality")
     for (session_id,) in whole.query("select session_id from sessions where is_fork"):
         next(store.glob(f"storage/session/*/{session_id}.json")).write_bytes(b"{")
     broken = new_warehouse(store)
     assert broken.load()["counts"]["rejected"] == 3
-    broken.build()
+    broken.build_by_rules()
     assert broken.query(TOTALS) == whole.query(TOTALS)
     assert broken.one("select count(*) from sessions where is_fork and is_inferred") > 0

@@ -200,7 +200,7 @@ def test_branch_and_commit_are_those_of_git_after_every_command(
     store, after = truth
     warehouse = new_warehouse(store)
     warehouse.load()
-    warehouse.build()
+    warehouse.build_by_rules()
     found = warehouse.query("select git_branch, git_commit from file_operations order by occurred_at")
     assert len(found) == len(STEPS)
     wrong = []

@@ -36,7 +36,7 @@ def test_a_changed_store_ends_as_a_fresh_load_of_it_but_remembers_what_was_delet
         shutil.rmtree(folder)
     warehouse = new_warehouse(store)
     first = warehouse.load()
-    warehouse.build_untested()
+    warehouse.build_untested("tag:quality")
     assert first["counts"]["rejected"] == 0
     turns = dict(warehouse.query(TURNS))
 
@@ -58,7 +58,7 @@ def test_a_changed_store_ends_as_a_fresh_load_of_it_but_remembers_what_was_delet
     broken_session.write_bytes(b"")
 
     second = warehouse.load()
-    warehouse.build()
+    warehouse.build_by_rules()
     assert second["counts"]["deleted"] == 1
     assert sorted(item["reason"] for item in second["rejected"]) == ["empty", "truncated"]
     assert warehouse.one("select title from sessions where session_id = ?", renamed.stem) == "Renamed"
@@ -72,7 +72,7 @@ def test_a_changed_store_ends_as_a_fresh_load_of_it_but_remembers_what_was_delet
 
     fresh = new_warehouse(store)
     fresh.load()
-    fresh.build_untested()
+    fresh.build_untested("tag:quality")
     assert fresh.one("select count(*) from messages where message_id = ?", broken.stem) == 0
     # A session without its document is known by its messages, and its messages are not lost.
     assert fresh.one("select is_inferred from sessions where session_id = ?", broken_session.stem)
@@ -83,7 +83,7 @@ def test_a_changed_store_ends_as_a_fresh_load_of_it_but_remembers_what_was_delet
     broken_session.write_bytes(whole_session)
     for mended in (warehouse, fresh):
         assert mended.load()["counts"]["resolved"] == 2
-        mended.build_untested()
+        mended.build_untested("tag:quality")
     rows_gone = warehouse.one("select count(*) from messages where message_id = ?", gone.stem)
     assert rows_gone == 1
     for table, columns in PUBLISHED.items():
@@ -101,13 +101,13 @@ def test_a_second_load_writes_nothing_and_the_build_stays_the_same(
 ) -> None:
     warehouse = new_warehouse(unpacked("histories/1.1.65__to_1.18.34"))
     warehouse.load()
-    warehouse.build_untested()
+    warehouse.build_untested("tag:quality")
     query = "select * from messages order by message_id"
     before = warehouse.query(query)
     counts = warehouse.load()["counts"]
     assert (counts["written"], counts["deleted"]) == (0, 0)
     assert counts["unchanged"] == counts["scanned"] == 3772
-    warehouse.build_untested()
+    warehouse.build_untested("tag:quality")
     assert warehouse.query(query) == before
 
 
@@ -122,7 +122,7 @@ def test_a_tool_and_a_part_type_that_are_new_are_kept_counted_and_named_by_a_war
     rewrite(tools[1], type="hologram")
     warehouse = new_warehouse(store)
     warehouse.load()
-    output = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    output = warehouse.dbt("build", "--select", "+parts", "+tools", "--exclude-resource-type", "unit_test")
     assert "WARN 1 tools_are_of_a_known_family" in output
     assert "new tool: frobnicate" in output
     assert "WARN 1 known_values_parts_part_type" in output

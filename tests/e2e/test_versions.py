@@ -26,7 +26,7 @@ def all_versions(unpacked: Callable[[str], Path], new_warehouse: Callable[..., A
     """Return one warehouse of all versions' stores, as that of somebody who kept each."""
     warehouse = new_warehouse(*(unpacked(f"versions/{version}") / "opencode" for version in VERSIONS))
     warehouse.load()
-    warehouse.build()
+    warehouse.build_by_rules()
     return warehouse
 
 
@@ -56,7 +56,7 @@ def test_one_session_continued_by_five_versions_has_the_tokens_that_were_billed(
     folder = unpacked("versions/chain")
     warehouse = new_warehouse(folder / "opencode")
     warehouse.load()
-    warehouse.build()
+    warehouse.build_by_rules()
     steps = warehouse.query(STEPS)
     assert len(steps) == 23
     assert set(steps) <= billed(folder) | billed(unpacked("versions/1.0.61"))

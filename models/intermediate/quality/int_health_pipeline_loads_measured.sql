@@ -54,7 +54,10 @@ measured as (
 
     select
         {{ health_measure(
-            'sources_fresh', 'hours_since_load > 24', value='max(hours_since_load)', example='source_id'
+            'sources_fresh',
+            'hours_since_load > ' ~ threshold_of('sources_fresh'),
+            value='max(hours_since_load)',
+            example='source_id',
         ) }}
     from sources
     where status != 'missing'

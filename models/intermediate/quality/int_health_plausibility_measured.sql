@@ -105,7 +105,10 @@ measured as (
 
     select
         {{ health_measure(
-            'cost_above_baseline', 'baseline_ratio > 2', value='max(baseline_ratio)', example='usage_date'
+            'cost_above_baseline',
+            'baseline_ratio > ' ~ threshold_of('cost_above_baseline'),
+            value='max(baseline_ratio)',
+            example='usage_date',
         ) }}
     from days
 
@@ -114,7 +117,7 @@ measured as (
     select
         {{ health_measure(
             'recorded_as_estimated',
-            'abs(recorded_usd - estimated_usd) > 0.01 * abs(recorded_usd)',
+            'abs(recorded_usd - estimated_usd) > abs(recorded_usd) * ' ~ threshold_of('recorded_as_estimated'),
             value='abs(sum(recorded_usd) - sum(estimated_usd)) / nullif(sum(recorded_usd), 0)',
             example='message_id',
         ) }}

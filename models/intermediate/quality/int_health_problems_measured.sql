@@ -91,7 +91,10 @@ measured as (
 
     select
         {{ health_measure(
-            'problems_per_day', 'n_problems > 10', value='max(n_problems)', example='usage_date'
+            'problems_per_day',
+            'n_problems > ' ~ threshold_of('problems_per_day'),
+            value='max(n_problems)',
+            example='usage_date',
         ) }}
     from days
 
@@ -111,7 +114,7 @@ measured as (
     select
         {{ health_measure(
             'time_to_resolution',
-            'time_to_resolution_ms > 48 * 3600000',
+            'time_to_resolution_ms > 3600000 * ' ~ threshold_of('time_to_resolution'),
             value='median(time_to_resolution_ms) / 3600000.0',
             example='error_id',
         ) }}
