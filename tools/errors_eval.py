@@ -11,9 +11,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ from rich.console import Console
 
 PROJECT = Path(__file__).resolve().parents[1]
 LABELLED = PROJECT / "tests" / "fixtures" / "errors" / "collected.jsonl"
+# Always the same, as dbt parses the project anew for a warehouse of another name.
+FOLDER = PROJECT / "target" / "errors-eval"
 SEEDS = ("error_rules", "error_categories", "error_word_weights", "tool_families")
 MODELS = (
     "int_errors_prepared",
@@ -163,6 +165,23 @@ def run(command: list[str], environment: dict[str, str]) -> None:
         sys.exit(f"{' '.join(command[-3:])} failed:\n{done.stdout}\n{done.stderr}")
 
 
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """Yield a folder without a warehouse, and leave none there; what dbt parsed is kept."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        forget_warehouse()
+        yield FOLDER
+    finally:
+        forget_warehouse()
+
+
+def forget_warehouse() -> None:
+    """Remove the warehouse of the work folder, which may hold private errors."""
+    for file in FOLDER.glob("opencode.duckdb*"):
+        file.unlink()
+
+
 def classify(errors: list[LabelledError], folder: Path) -> dict[str, tuple[str, str | None]]:
     """Classify errors by the project's models, in a warehouse of their own; by error_id category and rule."""
     warehouse = folder / "opencode.duckdb"
@@ -244,10 +263,10 @@ def main() -> int:
         sys.stderr.write(f"error: {options.file}: {error}\n")
         return 2
     with (
-        tempfile.TemporaryDirectory() as folder,
+        work_folder() as folder,
         Console(stderr=True).status(f"dbt classifies {len(errors)} errors"),
     ):
-        splits = judge(errors, classify(errors, Path(folder)))
+        splits = judge(errors, classify(errors, folder))
     if options.json:
         sys.stdout.write(
             json.dumps(

@@ -1,6 +1,7 @@
 """`make errors-eval`: how well labelled errors are classified, and what it says of files that are none."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,13 @@ FLOORS = {
 
 def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the tool; it has to end with this code."""
+    environment = {name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"}
     done = subprocess.run(
-        [sys.executable, str(TOOL), *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, str(TOOL), *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return done
