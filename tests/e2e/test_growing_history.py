@@ -122,7 +122,8 @@ def test_a_tool_and_a_part_type_that_are_new_are_kept_counted_and_named_by_a_war
     rewrite(tools[1], type="hologram")
     warehouse = new_warehouse(store)
     warehouse.load()
-    output = warehouse.dbt("build", "--select", "+parts", "+tools", "--exclude-resource-type", "unit_test")
+    selected = ("--select", "+parts", "+tools", "--indirect-selection", "buildable")
+    output = warehouse.dbt("build", *selected, "--exclude-resource-type", "unit_test")
     assert "WARN 1 tools_are_of_a_known_family" in output
     assert "new tool: frobnicate" in output
     assert "WARN 1 known_values_parts_part_type" in output
