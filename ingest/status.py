@@ -9,7 +9,8 @@ import duckdb
 from ingest import words
 from ingest.documents import ENTITIES, REASONS
 from ingest.sync_state import read_status
-from ingest.warehouse import WarehouseBusyError, open_warehouse
+from ingest.lock import BusyError
+from ingest.warehouse import open_warehouse
 
 Figures = dict[str, object]
 
@@ -33,7 +34,7 @@ def status(warehouse: Path) -> Figures:
                 "rejected": _rows(connection, _REJECTED),
                 "history": _built(connection),
             }
-    except WarehouseBusyError as busy:
+    except BusyError as busy:
         live = read_status(warehouse)
         is_load = live is not None and busy.pid is not None and live.get("pid") == busy.pid
         return {"warehouse": str(warehouse), "busy": str(busy), "live": live if is_load else None}

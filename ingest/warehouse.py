@@ -1,11 +1,10 @@
 """Opening the warehouse file, in turn with the other programs that use it."""
 
-import logging
 import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,22 +13,10 @@ import duckdb
 from ingest import words
 from ingest.errors import IngestError
 from ingest.landing import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version
+from ingest.lock import BusyError, Patience, writing
 
-log = logging.getLogger(__name__)
-
-WAIT_S = 60.0
-_RETRY_S = 0.25
-_LOG_EVERY_S = 5.0
 _LOAD_FIRST = "Load first: `make run`, or `opencode-ingest load` alone."
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
-
-
-class WarehouseBusyError(IngestError):
-    """Another program holds the warehouse file, and did so for as long as we waited."""
-
-    def __init__(self, message: str, pid: int | None) -> None:
-        super().__init__(message)
-        self.pid = pid
 
 
 class NothingLoadedError(IngestError):
@@ -41,13 +28,14 @@ def open_warehouse(
     path: Path,
     *,
     read_only: bool = False,
-    wait_s: float = WAIT_S,
+    wait_s: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection whose current catalog is the warehouse; make the file and its folder if need be.
 
-    Waits its turn for `wait_s` seconds. Raises WarehouseBusyError, naming the holder, when that is over,
-    and IngestError where the file is not a warehouse or cannot be written.
+    Whoever writes holds the lock of the warehouse meanwhile. Waits its turn for `wait_s` seconds (see Patience). Raises
+    BusyError, naming the holder, when that is over, and IngestError where the file is not a warehouse or cannot be
+    written.
     """
     try:
         is_there = path.exists()
@@ -60,8 +48,10 @@ def open_warehouse(
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise IngestError(f"The folder {path.parent} cannot be made ({error.strerror}).") from None
-    with closing(duckdb.connect(":memory:")) as connection:
-        _attach_in_turn(connection, path, read_only, wait_s, sleep)
+    patience = Patience(wait_s, sleep)
+    turn = nullcontext() if read_only else writing(path, patience)
+    with turn, closing(duckdb.connect(":memory:")) as connection:
+        attach_in_turn(connection, path, patience, read_only=read_only)
         if not read_only:
             with suppress(PermissionError):  # it is another user's, who shares it
                 path.chmod(0o600)
@@ -94,15 +84,13 @@ def scratch_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _attach_in_turn(
-    connection: duckdb.DuckDBPyConnection,
-    path: Path,
-    read_only: bool,
-    wait_s: float,
-    sleep: Callable[[float], None],
+def attach_in_turn(
+    connection: duckdb.DuckDBPyConnection, path: Path, patience: Patience, *, read_only: bool = False
 ) -> None:
-    started = time.monotonic()
-    logged = -_LOG_EVERY_S
+    """Attach a warehouse as soon as nobody who knows nothing of our lock has it open: a client of DuckDB.
+
+    Raises BusyError, naming the holder, when patience is over, and IngestError where the file is no warehouse.
+    """
     while True:
         try:
             attach(connection, path, read_only=read_only)
@@ -110,17 +98,13 @@ def _attach_in_turn(
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
                 raise IngestError(_explain(path, error)) from None
-            waited = time.monotonic() - started
-            if waited >= wait_s:
-                name, pid = _holder(error)
-                raise WarehouseBusyError(
+            name, pid = _holder(error)
+            if patience.is_over():
+                raise BusyError(
                     f"The warehouse {path} is in use by {name}. Try again when it has finished, or end it.",
                     pid,
                 ) from None
-            if waited - logged >= _LOG_EVERY_S:
-                logged = waited
-                log.warning("waiting for the warehouse: in use by %s", _holder(error)[0])
-            sleep(_RETRY_S)
+            patience.wait(f"the warehouse {path}", name)
 
 
 def _holder(error: duckdb.Error) -> tuple[str, int | None]:

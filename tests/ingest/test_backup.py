@@ -19,7 +19,8 @@ from ingest import backup, cli
 from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.warehouse import WarehouseBusyError, open_warehouse
+from ingest.lock import BusyError
+from ingest.warehouse import open_warehouse
 from tests.ingest.stores import Warehouse, json_tree, without_rights
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -95,10 +96,10 @@ def test_nobody_else_can_write_until_the_backup_is_noted(
 
 def test_a_warehouse_in_use_is_waited_for(loaded: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(path: Path) -> None:
-        raise WarehouseBusyError(f"The warehouse {path} is in use.", 1)
+        raise BusyError(f"The warehouse {path} is in use.", 1)
 
     monkeypatch.setattr(backup, "open_warehouse", busy)
-    with pytest.raises(WarehouseBusyError, match="in use"):
+    with pytest.raises(BusyError, match="in use"):
         back_up(loaded.path)
     assert not (loaded.path.parent / "backups").exists()
 

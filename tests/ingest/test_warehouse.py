@@ -18,7 +18,8 @@ from ingest.documents import ENTITIES, Document, Rejection, Source
 from ingest.errors import IngestError
 from ingest.landing import CATALOG, MIGRATIONS, Counts, Landing, attach, ensure_raw, raw_version
 from ingest.sync_state import StatusFile, read_status, status_path
-from ingest.warehouse import NothingLoadedError, WarehouseBusyError, open_warehouse, scratch_warehouse
+from ingest.lock import BusyError
+from ingest.warehouse import NothingLoadedError, open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, without_rights
 
 HOLD = """
@@ -57,7 +58,7 @@ def test_a_new_warehouse_and_all_that_lies_beside_it_are_private(
     warehouse.load(json_tree(tmp_path / "store"))
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in warehouse.path.parent.iterdir()}
-    assert modes == {"opencode.duckdb": 0o600, "opencode.status.json": 0o600}
+    assert modes == dict.fromkeys(("opencode.duckdb", "opencode.lock", "opencode.status.json"), 0o600)
     assert stat.S_IMODE(warehouse.path.parent.stat().st_mode) == 0o700
 
 
@@ -124,6 +125,7 @@ def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
     assert warehouse.path.is_file()
     assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
         "opencode.duckdb",
+        "opencode.lock",
         "opencode.status.json",
     ]
     assert warehouse.value("select count(*) from raw.parts") == 4
@@ -134,7 +136,7 @@ def test_a_busy_warehouse_is_waited_for_and_its_holder_named(
 ) -> None:
     with held(made) as pid:
         for read_only in (False, True):
-            with pytest.raises(WarehouseBusyError, match=rf"in use by python\S* \(process {pid}\)") as error:
+            with pytest.raises(BusyError, match=rf"in use by python\S* \(process {pid}\)") as error:
                 open_warehouse(made, read_only=read_only, wait_s=0.3).__enter__()
             assert error.value.pid == pid
     waits = [record for record in caplog.records if "waiting for the warehouse" in record.getMessage()]
@@ -160,7 +162,7 @@ def test_a_holder_that_is_not_named_is_another_program(made: Path, monkeypatch: 
         raise duckdb.IOException("Could not set lock on file")
 
     monkeypatch.setattr("ingest.warehouse.attach", refuse)
-    with pytest.raises(WarehouseBusyError, match="in use by another program"):
+    with pytest.raises(BusyError, match="in use by another program"):
         open_warehouse(made, wait_s=0).__enter__()
 
 

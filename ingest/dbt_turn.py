@@ -1,0 +1,48 @@
+"""What makes dbt wait its turn: a plugin of dbt-duckdb that profiles.yml names.
+
+dbt opens the warehouse itself and would end with DuckDB's error where another program has it. With this plugin it holds
+the lock of those who write from before it opens the file until it ends.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from ingest.errors import IngestError
+from ingest.landing import CATALOG
+from ingest.lock import Patience, writing
+from ingest.warehouse import attach_in_turn
+
+
+class Plugin(BasePlugin):
+    """Takes the lock when dbt connects for the first time. The process lets go of it when it ends."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Called by dbt-duckdb before anything is opened."""
+        self._turn = ExitStack()
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Wait until the warehouse can be opened; dbt-duckdb opens it right after.
+
+        Raises RuntimeError, which dbt shows as its own error, where it cannot be had.
+        """
+        paths = [
+            Path(attachment.path).absolute()
+            for attachment in (self.creds.attach if self.creds else None) or []
+            if attachment.alias == CATALOG
+        ]
+        for path in paths:
+            patience = Patience()
+            try:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._turn.enter_context(writing(path, patience))
+                attach_in_turn(conn, path, patience)
+            except IngestError as error:
+                raise RuntimeError(str(error)) from None
+            except OSError as error:
+                raise RuntimeError(f"The folder {path.parent} cannot be made ({error.strerror}).") from None
+            conn.execute("use memory")
+            conn.execute(f"detach {CATALOG}")
