@@ -1,7 +1,7 @@
 """What makes dbt wait its turn: a plugin of dbt-duckdb that profiles.yml names.
 
-dbt opens the warehouse itself and would end with DuckDB's error where another program has it. With this plugin it holds
-the lock of those who write from before it opens the file until it ends.
+dbt opens the warehouse itself and would end with DuckDB's error where another program has it. With this
+plugin it holds the lock of those who write from before it opens the file until it ends.
 """
 
 from contextlib import ExitStack

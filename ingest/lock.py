@@ -1,8 +1,9 @@
 """One writer at a time: a lock beside the warehouse, which says who holds it.
 
-DuckDB itself lets one process write and tells every other so with an error. This lock is taken first, by the loader,
-by dbt (`ingest.dbt_turn`) and by whatever else writes, so that they wait for each other instead. The operating system
-lets go of it when its holder ends, however it ends; what the file then still says is stale.
+DuckDB itself lets one process write and tells every other so with an error. This lock is taken first, by
+the loader, by dbt (`ingest.dbt_turn`) and by whatever else writes, so that they wait for each other instead.
+The operating system lets go of it when its holder ends, however it ends; what the file then still says is
+stale.
 """
 
 import logging
@@ -107,8 +108,8 @@ def lock_path(warehouse: Path) -> Path:
 def writing(warehouse: Path, patience: Patience | None = None) -> Iterator[None]:
     """Hold the right to write to a warehouse, whose folder is there; wait for it, where another has it.
 
-    A process that has it may take it again, and so may those that it starts with `lent`. It is held by a process, not
-    by one of its threads. Raises BusyError, naming the holder, when patience is over.
+    A process that has it may take it again, and so may those that it starts with `lent`. It is held by a
+    process, not by one of its threads. Raises BusyError, naming the holder, when patience is over.
     """
     with holding(lock_path(warehouse), f"the warehouse {warehouse}", patience or Patience()):
         yield
@@ -155,8 +156,8 @@ def _acquire(lock: FileLock, path: Path, thing: str, patience: Patience) -> None
             patience.wait(thing, name)
         except OSError as error:
             raise IngestError(
-                f"The lock {path} cannot be taken ({error.strerror}). The warehouse needs a folder that you may "
-                "write to, on a file system with locks."
+                f"The lock {path} cannot be taken ({error.strerror}). The warehouse needs a folder that you "
+                "may write to, on a file system with locks."
             ) from None
         else:
             break

@@ -8,8 +8,8 @@ import duckdb
 
 from ingest import words
 from ingest.documents import ENTITIES, REASONS
-from ingest.sync_state import read_status
 from ingest.lock import BusyError
+from ingest.sync_state import read_status
 from ingest.warehouse import open_warehouse
 
 Figures = dict[str, object]

@@ -33,9 +33,9 @@ def open_warehouse(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection whose current catalog is the warehouse; make the file and its folder if need be.
 
-    Whoever writes holds the lock of the warehouse meanwhile. Waits its turn for `wait_s` seconds (see Patience). Raises
-    BusyError, naming the holder, when that is over, and IngestError where the file is not a warehouse or cannot be
-    written.
+    Whoever writes holds the lock of the warehouse meanwhile. Waits its turn for `wait_s` seconds (see
+    Patience). Raises BusyError, naming the holder, when that is over, and IngestError where the file is not a
+    warehouse or cannot be written.
     """
     try:
         is_there = path.exists()
@@ -89,7 +89,7 @@ def attach_in_turn(
 ) -> None:
     """Attach a warehouse as soon as nobody who knows nothing of our lock has it open: a client of DuckDB.
 
-    Raises BusyError, naming the holder, when patience is over, and IngestError where the file is no warehouse.
+    Raises BusyError, naming the holder, when patience is over, and IngestError where it is no warehouse.
     """
     while True:
         try:

@@ -56,9 +56,9 @@ def warehouse(tmp_path: Path) -> Path:
 
 def test_a_second_writer_is_refused_and_told_who_the_first_is(warehouse: Path) -> None:
     with held_elsewhere(warehouse, 60) as process:
-        with pytest.raises(BusyError, match=rf"in use by -c \(process {process.pid}, since 20") as error:
-            with writing(warehouse, Patience(0.1)):
-                pytest.fail("two have the lock")
+        named = rf"in use by -c \(process {process.pid}, since 20"
+        with pytest.raises(BusyError, match=named) as error, writing(warehouse, Patience(0.1)):
+            pytest.fail("two have the lock")
         assert error.value.pid == process.pid
         holder = read_holder(lock_path(warehouse))
         assert holder is not None

@@ -17,8 +17,8 @@ from ingest import landing, sync_state, words
 from ingest.documents import ENTITIES, Document, Rejection, Source
 from ingest.errors import IngestError
 from ingest.landing import CATALOG, MIGRATIONS, Counts, Landing, attach, ensure_raw, raw_version
-from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.lock import BusyError
+from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import NothingLoadedError, open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, without_rights
 
