@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import duckdb
 import orjson
@@ -23,6 +24,7 @@ from ingest import (
     doctor,
     health,
     load,
+    logs,
     query_timings,
     settings,
     status,
@@ -41,7 +43,7 @@ _QUIET_S = 2.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, 1 (done, but something needs the user), or 2 (nothing could be done)."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logs.configure(arguments.log, logging.INFO if arguments.log else logging.WARNING)
     os.umask(0o077)  # stores are private, and so is what is made of them
     try:
         configured = settings.from_environment(
@@ -89,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         "--machine", metavar="NAME", help="name of this machine (default: $OPENCODE_MACHINE, else host)"
     )
     common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument(
+        "--log", choices=get_args(logs.LogFormat), help="say on stderr what is done, as lines of text or JSON"
+    )
 
     parser = argparse.ArgumentParser(
         prog="opencode-ingest", description="Land OpenCode's session history in a DuckDB warehouse."

@@ -70,7 +70,7 @@ class Known:
         self, landed: dict[str, tuple[int, int] | None] | None = None, deleted: Iterable[str] = ()
     ) -> None:
         self._landed = landed or {}
-        self._deleted = frozenset(deleted)
+        self._deleted = set(deleted)
         self._met: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -87,6 +87,29 @@ class Known:
         if len(self._met) == n_met:
             return Met(is_known, None, is_duplicate=True)
         return Met(is_known, self._landed.get(document_id), is_duplicate=False)
+
+    def peek(self, document_id: str) -> "Met":
+        """Return what is landed of an id that is to be read whatever its time says."""
+        is_known = document_id in self._landed or document_id in self._deleted
+        return Met(is_known, None, is_duplicate=False)
+
+    def again(self) -> "Known":
+        """Return the same for another reading, which has met nothing yet; what is landed is shared."""
+        other = Known()
+        other._landed, other._deleted = self._landed, self._deleted
+        return other
+
+    def land(self, document_id: str, version: tuple[int | None, int] | None) -> None:
+        """Note that a document was landed as of this version, None where it has to be read again."""
+        self._deleted.discard(document_id)
+        modified_us, size_bytes = version or (None, 0)
+        self._landed[document_id] = None if modified_us is None else (modified_us, size_bytes)
+
+    def delete(self, document_id: str) -> None:
+        """Note that a document was marked as deleted."""
+        if document_id in self._landed:
+            del self._landed[document_id]
+            self._deleted.add(document_id)
 
     def meet_all(self) -> None:
         """Take every landed document for present: nothing is known of what is missing."""

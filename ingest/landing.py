@@ -15,6 +15,7 @@ from ingest import __version__
 from ingest.artifacts import NodeResult, Run
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
 from ingest.errors import IngestError
+from ingest.sync_state import Transition
 
 CATALOG = "opencode"
 """The stem of every warehouse file: views keep the catalog's name."""
@@ -95,6 +96,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             name varchar not null, status varchar not null, started_at timestamp, ended_at timestamp,
             execution_ms bigint not null, n_failures bigint, message varchar, max_loaded_at timestamp,
             age_ms bigint)""",
+    ),
+    (  # how far the load was when a phase began
+        "alter table raw.sync_state add column if not exists n_scanned bigint",
     ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
@@ -322,14 +326,25 @@ class Landing:
         self._writer.shutdown(wait=True, cancel_futures=error is not None)
         self._cursor.close()
 
-    def begin_batch(self) -> int:
-        """Open a batch and return its id; a batch that a killed load left open becomes `interrupted`."""
-        newest = _one(self._connection, "select coalesce(max(load_batch_id), 0) from raw.load_batches")
-        self.batch_id = newest + 1
+    def newest_batch(self) -> int:
+        """Return the id of the newest batch, 0 where nothing was ever loaded."""
+        return _one(self._connection, "select coalesce(max(load_batch_id), 0) from raw.load_batches")
+
+    def begin_batch(self, resume: int | None = None) -> int:
+        """Open a batch and return its id; a batch that a killed load left open becomes `interrupted`.
+
+        `resume` is the id of an ended batch that is to go on: its counts will be added to.
+        """
+        self.batch_id = resume or self.newest_batch() + 1
         if not self._dry_run:
             self._connection.execute(
                 "update raw.load_batches set status = 'interrupted' where status = 'running'"
             )
+            if resume is not None:
+                self._connection.execute(
+                    "update raw.load_batches set status = 'running' where load_batch_id = ?", [resume]
+                )
+                return resume
             self._connection.execute(
                 "insert into raw.load_batches (load_batch_id, status, loader_version, started_at)"
                 " values (?, 'running', ?, ?)",
@@ -338,14 +353,17 @@ class Landing:
         return self.batch_id
 
     def end_batch(self, ended_at: datetime, counts: Counts, n_sources: int, n_failed: int) -> None:
-        """Close the batch with its counts."""
+        """Close the batch and add to its counts; `n_sources` and `n_failed` are of the whole batch."""
         if self._dry_run:
             return
         self._connection.execute(
             """update raw.load_batches set status = 'completed', ended_at = ?,
-                n_sources = ?, n_sources_failed = ?, n_scanned = ?,
-                n_written = ?, n_unchanged = ?, n_deleted = ?, n_rejected = ?, n_resolved = ?,
-                n_surrogates_replaced = ? where load_batch_id = ?""",
+                n_sources = ?, n_sources_failed = ?,
+                n_scanned = coalesce(n_scanned, 0) + ?, n_written = coalesce(n_written, 0) + ?,
+                n_unchanged = coalesce(n_unchanged, 0) + ?, n_deleted = coalesce(n_deleted, 0) + ?,
+                n_rejected = coalesce(n_rejected, 0) + ?, n_resolved = coalesce(n_resolved, 0) + ?,
+                n_surrogates_replaced = coalesce(n_surrogates_replaced, 0) + ?
+            where load_batch_id = ?""",
             [
                 _naive(ended_at),
                 n_sources,
@@ -361,11 +379,12 @@ class Landing:
             ],
         )
 
-    def enter_phase(self, phase: str, entered_at: datetime) -> None:
-        """Record that this load has come to a phase."""
-        if not self._dry_run:
-            self._connection.execute(
-                "insert into raw.sync_state values (?, ?, ?)", [self.batch_id, phase, _naive(entered_at)]
+    def record_phases(self, transitions: Sequence[Transition]) -> None:
+        """Record to which phases this load has come."""
+        if transitions and not self._dry_run:
+            self._connection.executemany(
+                "insert into raw.sync_state values (?, ?, ?, ?)",
+                [(self.batch_id, phase, _naive(at), n_scanned) for phase, at, n_scanned in transitions],
             )
 
     def forget_sample(self) -> int:
@@ -467,8 +486,13 @@ class Landing:
         schema_version: str | None,
         status: str,
         message: str | None,
+        *,
+        is_complete: bool = True,
     ) -> Counts:
-        """Commit the rest of a source, its deletions and rejections; return its counts."""
+        """Commit the rest of a source, its deletions and rejections; return its counts.
+
+        `is_complete` says that all of the source was looked at, `status` whether that went well.
+        """
         for entity in list(self._chunks):
             self._send(self._chunks.pop(entity))
         while self._in_flight:
@@ -490,9 +514,10 @@ class Landing:
                     [self._now, self.batch_id, source_id],
                 )
                 connection.unregister("vanished")
-        counts.resolved = self._settle_rejections(source_id, is_complete=status == "ok")
+        is_complete = is_complete and status == "ok"
+        counts.resolved = self._settle_rejections(source_id, is_complete=is_complete)
         first_loaded_at, before = self._recorded(source) or (self._now, None)
-        if status != "ok":  # what was not read under the new schema is still to be read again
+        if not is_complete:  # what was not read under the new schema is still to be read again
             schema_version = before
         self._record(status, message, schema_version, first_loaded_at)
         connection.execute("commit")

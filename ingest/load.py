@@ -14,7 +14,7 @@ from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing, record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store
 from ingest.sources import export_file, json_store, sqlite_store
-from ingest.sync_state import PHASE_OF_ENTITY, StatusFile
+from ingest.sync_state import PHASE_OF_ENTITY, SyncState
 from ingest.warehouse import NothingLoadedError, measure_storage, open_warehouse, scratch_warehouse
 
 READERS = {"json": json_store.read, "sqlite": sqlite_store.read, "export": export_file.read}
@@ -115,9 +115,11 @@ def load(
     options: Options = Options(),
     progress: Progress | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    state: SyncState | None = None,
 ) -> LoadResult:
     """Land what is new, changed or gone in all sources since the last load.
 
+    With `state` the load is the beginning of a longer work, whose state that is: it does not end in `idle`.
     Raises IngestError where nothing can be loaded; a source that cannot be read is a problem of the result.
     """
     with _warehouse(settings.warehouse, dry_run=options.dry_run) as connection:
@@ -135,13 +137,15 @@ def load(
             )
             if not found.is_sample and (n_forgotten := land.forget_sample()):
                 result.notes.append(f"The sample's {n_forgotten:,} documents made room for your own history.")
-            status = None if options.dry_run else StatusFile(settings.warehouse)
-            report = _Report(land, status, progress, clock)
+            report = _Report(
+                land, state or SyncState(None if options.dry_run else settings.warehouse, clock), progress
+            )
             for source in found.sources:
                 result.add(_load_source(source, land, options, report, result.rejections))
             for source in found.missing:
                 result.add(_load_missing(source, land, options))
-            report.end()
+            if state is None:
+                report.enter("idle")
             result.ended_at = clock()
             n_failed = sum(one.status in ("failed", "incomplete") for one in result.sources)
             land.end_batch(result.ended_at, result.counts, len(result.sources), n_failed)
@@ -151,41 +155,36 @@ def load(
 
 
 class _Report:
-    """Tells how far a load is: to the caller, to the status file, and in raw.sync_state."""
+    """Tells how far a load is: to the caller, and in the state of the load."""
 
-    def __init__(
-        self,
-        land: Landing,
-        status: StatusFile | None,
-        progress: Progress | None,
-        clock: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, land: Landing, state: SyncState, progress: Progress | None) -> None:
         self._land = land
-        self._status = status
+        self._state = state
         self._progress = progress
-        self._clock = clock
-        self._phase = ""
-        self._enter("init", batch_id=land.batch_id, n_scanned=0)
+        self._source: Source | None = None
+        self._n_before = 0
+        self._n_of_source = 0
+        self.enter("init")
+        state.update(batch_id=land.batch_id)
 
     def at(self, source: Source, entity: str, counts: Counts) -> None:
         """Say that a document of this entity was met."""
-        phase = PHASE_OF_ENTITY.get(entity, self._phase)
-        if phase != self._phase:
-            self._enter(phase)
-        if self._status is not None:
-            self._status.update(source_id=source.source_id, n_scanned=counts.scanned)
+        if source != self._source:
+            self._n_before += self._n_of_source
+            self._source = source
+        self._n_of_source = counts.scanned
+        phase = PHASE_OF_ENTITY.get(entity, self._state.phase)
+        if phase != self._state.phase:
+            self.enter(phase)
+        self._state.update(source_id=source.source_id, n_scanned=self._n_before + counts.scanned)
         if self._progress is not None:
             self._progress(source, entity, counts)
 
-    def end(self) -> None:
-        """Say that nothing is left to do."""
-        self._enter("idle")
-
-    def _enter(self, phase: str, **state: object) -> None:
-        self._phase = phase
-        self._land.enter_phase(phase, self._clock())
-        if self._status is not None:
-            self._status.update(force=True, phase=phase, **state)
+    def enter(self, phase: str, **progress: object) -> None:
+        """Say that a phase begins."""
+        if phase != self._state.phase:
+            self._state.enter(phase, **progress)
+        self._land.record_phases(self._state.take())
 
 
 @contextmanager
@@ -272,13 +271,13 @@ def _load_source(
     vanished: dict[Entity, list[str]] = {}
     if status == "ok":
         vanished = {entity: known[entity].vanished() for entity in ENTITIES}
-        refusal = None if options.accept_deletions else _refusal(source, known, vanished)
-        if refusal is not None:
-            status, message, vanished = "refused", refusal, {}
+        why_not = None if options.accept_deletions else refusal(source, known, vanished)
+        if why_not is not None:
+            status, message, vanished = "refused", why_not, {}
     return SourceResult(source, status, message, land.end_source(vanished, schema_version, status, message))
 
 
-def _refusal(
+def refusal(
     source: Source, known: Mapping[Entity, Known], vanished: Mapping[Entity, Sequence[str]]
 ) -> str | None:
     """Say why so many documents cannot be believed to be deleted, None where they can."""

@@ -1,12 +1,23 @@
-"""How far a load is, readable by others while it holds the warehouse: a small file beside it."""
+"""Where a load or a watch is: in a small file that others can read, in the log, in `raw.sync_state`.
 
+A load goes `init` → `bulk_sessions` → `bulk_messages` → `bulk_parts` (once more for each source) → `idle`. A
+watch goes on from there: `catching_up`, while it loads what changed since it began, then `realtime`.
+"""
+
+import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
+
+from ingest.lock import program
+
+log = logging.getLogger(__name__)
 
 PHASE_OF_ENTITY = {
     "projects": "bulk_sessions",
@@ -17,7 +28,7 @@ PHASE_OF_ENTITY = {
     "session_messages": "bulk_messages",
     "parts": "bulk_parts",
 }
-"""The phases of a load between `init` and `idle`; each is recorded in raw.sync_state when it begins."""
+"""The phases of a load between `init` and `idle`."""
 
 WRITE_INTERVAL_S = 0.5
 
@@ -42,7 +53,11 @@ class StatusFile:
     def __init__(self, warehouse: Path) -> None:
         self._path = status_path(warehouse)
         self._written_at = 0.0
-        self._state: dict[str, object] = {"pid": os.getpid(), "host": socket.gethostname()}
+        self._state: dict[str, object] = {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "program": program(),
+        }
 
     def update(self, *, force: bool = False, **state: object) -> None:
         """Note the newest state; it is written at most every half second, or at once with `force`."""
@@ -54,3 +69,49 @@ class StatusFile:
             temporary.touch(0o600)
             temporary.write_bytes(orjson.dumps(self._state))
             temporary.replace(self._path)
+
+
+class Transition(NamedTuple):
+    """A phase, when it began, and how many documents had been met in this load by then."""
+
+    phase: str
+    entered_at: datetime
+    n_scanned: int
+
+
+class SyncState:
+    """Phase and progress of one load or watch. Without a warehouse (a dry run) no file tells of it."""
+
+    def __init__(
+        self, warehouse: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._file = None if warehouse is None else StatusFile(warehouse)
+        self._clock = clock
+        self._uncommitted: list[Transition] = []
+        self._n_scanned = 0
+        self.phase = ""
+
+    def enter(self, phase: str, **progress: object) -> None:
+        """Say that a phase begins: in the file at once, in the log, and in what is to be committed."""
+        entered_at = self._clock()
+        log.info(
+            "phase %s", phase, extra={"phase": phase, "was": self.phase or None, "n_scanned": self._n_scanned}
+        )
+        self.phase = phase
+        self._uncommitted.append(Transition(phase, entered_at, self._n_scanned))
+        self._write(force=True, phase=phase, entered_at=entered_at.isoformat(), **progress)
+
+    def update(self, *, n_scanned: int | None = None, **progress: object) -> None:
+        """Note how far it is."""
+        if n_scanned is not None:
+            self._n_scanned = n_scanned
+        self._write(force=False, n_scanned=self._n_scanned, **progress)
+
+    def take(self) -> list[Transition]:
+        """Return the transitions that were not taken before: whoever takes them commits them."""
+        taken, self._uncommitted = self._uncommitted, []
+        return taken
+
+    def _write(self, *, force: bool, **state: object) -> None:
+        if self._file is not None:
+            self._file.update(force=force, **state)

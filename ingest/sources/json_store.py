@@ -3,14 +3,16 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from ingest.documents import (
     Document,
     Entity,
     Known,
+    Met,
     Rejection,
     Seen,
     Source,
@@ -23,6 +25,9 @@ from ingest.documents import (
 from ingest.errors import SourceError
 
 TREE = "storage"
+
+Entry: TypeAlias = "os.DirEntry[str] | Path"
+"""A file or folder, as a listing gives it or as somebody names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,43 +113,92 @@ def _read_folder(
         if not entry.name.endswith(".json"):
             continue
         document_id = _text(entry.name.removesuffix(".json"))
-        where = f"{origin}/{document_id}.json"
-        met = known.meet(document_id)
-        try:
-            _check_place(tree, entry)
-            status = entry.stat()
-            modified_us = file_microseconds(status)
-            if met.version == (modified_us, status.st_size):
-                n_unchanged += 1
-                continue
-            check_size(status.st_size)
-            if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting for ever
-                raise UnreadableError("unreadable", "is no regular file")
-            with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path for each of 200,000 costs a second
-                raw = file.read()
-        except FileNotFoundError:  # deleted since it was listed: the next load sees that it is gone
-            continue
-        except OSError as error:
-            detail = error.strerror or "cannot be opened"
-            yield reject(folder.entity, document_id, where, UnreadableError("unreadable", detail))
-            continue
-        except UnreadableError as error:
-            yield reject(folder.entity, document_id, where, error)
-            continue
-        yield make_document(
-            folder.entity,
-            raw,
-            document_id=document_id,
-            ids=_ids(folder, document_id, parent),
-            session_id=_session_id(folder.entity, document_id, parent),
-            message_id=parent if folder.entity == "parts" else None,
-            origin=where,
-            modified_us=modified_us,
-            size_bytes=len(raw),
-            met=met,
+        found = _read_file(
+            tree, entry, folder, document_id, parent, f"{origin}/{document_id}.json", known.meet(document_id)
         )
+        if isinstance(found, str):
+            n_unchanged += 1
+        elif found is not None:
+            yield found
     if n_unchanged:
         yield Seen(folder.entity, n_unchanged)
+
+
+def _read_file(
+    tree: Path,
+    entry: Entry,
+    folder: Folder,
+    document_id: str,
+    parent: str,
+    origin: str,
+    met: Met,
+) -> Document | Rejection | Literal["unchanged"] | None:
+    """Return what a file holds, None where it is gone since it was seen: the next load sees that."""
+    try:
+        _check_place(tree, entry)
+        status = entry.stat()
+        modified_us = file_microseconds(status)
+        if met.version == (modified_us, status.st_size):
+            return "unchanged"
+        check_size(status.st_size)
+        if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting for ever
+            raise UnreadableError("unreadable", "is no regular file")
+        with open(entry, "rb") as file:  # noqa: PTH123 - a Path for each of 200,000 costs a second
+            raw = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        detail = error.strerror or "cannot be opened"
+        return reject(folder.entity, document_id, origin, UnreadableError("unreadable", detail))
+    except UnreadableError as error:
+        return reject(folder.entity, document_id, origin, error)
+    return make_document(
+        folder.entity,
+        raw,
+        document_id=document_id,
+        ids=_ids(folder, document_id, parent),
+        session_id=_session_id(folder.entity, document_id, parent),
+        message_id=parent if folder.entity == "parts" else None,
+        origin=origin,
+        modified_us=modified_us,
+        size_bytes=len(raw),
+        met=met,
+    )
+
+
+def read_files(
+    source: Source, paths: Iterable[Path], known: Mapping[Entity, Known]
+) -> Iterator[Document | Rejection]:
+    """Yield what these files of the tree hold now, whatever is known of them; a folder stands for its files.
+
+    A path that is gone, or that holds no document, yields nothing: what is gone takes a whole reading.
+    """
+    tree = source.root / TREE
+    for path in dict.fromkeys(paths):
+        place = path.relative_to(tree).parts
+        folder = next((folder for folder in FOLDERS if place and folder.name == place[0]), None)
+        if folder is None or len(place) > 2 + folder.is_nested:
+            continue
+        files = [path]
+        if path.suffix != ".json" and len(place) == 1 + folder.is_nested:
+            files = [Path(entry.path) for entry in list_folder(path, [])]
+        for file in files:
+            if file.suffix != ".json" or len(file.relative_to(tree).parts) != 2 + folder.is_nested:
+                continue
+            if not file.parent.resolve().is_relative_to(tree.resolve()):  # a link that leaves the store
+                continue
+            document_id = _text(file.stem)
+            found = _read_file(
+                tree,
+                file,
+                folder,
+                document_id,
+                _text(file.parent.name),
+                f"{_text(file.parent.relative_to(source.root).as_posix())}/{document_id}.json",
+                known[folder.entity].peek(document_id),
+            )
+            if isinstance(found, Document | Rejection):
+                yield found
 
 
 def _ids(folder: Folder, document_id: str, parent: str) -> list[tuple[str, str]]:
@@ -160,12 +214,12 @@ def _session_id(entity: Entity, document_id: str, parent: str) -> str | None:
     return None if entity in ("projects", "parts") else document_id
 
 
-def _check_place(tree: Path, entry: os.DirEntry[str]) -> None:
+def _check_place(tree: Path, entry: Entry) -> None:
     """Raise OSError where an entry is a symbolic link that leaves the store, or leads nowhere."""
     if not entry.is_symlink():
         return
     entry.stat()  # a circle of links: pathlib has an error of its own for it
-    if not Path(entry.path).resolve().is_relative_to(tree.resolve()):
+    if not Path(entry).resolve().is_relative_to(tree.resolve()):
         raise PermissionError(errno.EPERM, "a symbolic link that leaves the store")
 
 
