@@ -3,7 +3,9 @@
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +30,7 @@ from ingest import (
     query_timings,
     settings,
     status,
+    watcher,
     words,
 )
 from ingest.documents import Source
@@ -121,6 +124,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     load_.set_defaults(run=_load)
 
+    watch = commands.add_parser(
+        "watch", parents=[common], help="load, and go on landing what changes until it is ended"
+    )
+    watch.add_argument(
+        "--compare-every",
+        type=_seconds,
+        default=watcher.COMPARE_EVERY_S,
+        metavar="SECONDS",
+        help="compare all of a store with what is landed, for what the system told nothing of (default: 300)",
+    )
+    watch.set_defaults(run=_watch, log="text")
+
     status_ = commands.add_parser(
         "status", parents=[common], help="what the warehouse holds, and its last load"
     )
@@ -180,6 +195,22 @@ def _load(arguments: argparse.Namespace, configured: settings.Settings) -> int:
         result = load.load(configured, options, progress)
     _print(arguments, result.as_json(), load.describe(result))
     return EXIT_PROBLEMS if result.problems else EXIT_OK
+
+
+def _watch(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    stop = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+    options = watcher.WatchOptions(compare_every=arguments.compare_every)
+    watcher.Watcher(configured, options, stop).run()
+    return EXIT_OK
+
+
+def _seconds(given: str) -> float:
+    seconds = float(given)
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{given} is not a number of seconds up to a day")
+    return seconds
 
 
 def _status(arguments: argparse.Namespace, configured: settings.Settings) -> int:

@@ -93,10 +93,11 @@ class Known:
         is_known = document_id in self._landed or document_id in self._deleted
         return Met(is_known, None, is_duplicate=False)
 
-    def again(self) -> "Known":
-        """Return the same for another reading, which has met nothing yet; what is landed is shared."""
+    def again(self, *, is_settled: bool = True) -> "Known":
+        """Return the same for another reading, which has met nothing yet; all is read, where not settled."""
         other = Known()
-        other._landed, other._deleted = self._landed, self._deleted
+        other._landed = self._landed if is_settled else dict.fromkeys(self._landed)
+        other._deleted = self._deleted
         return other
 
     def land(self, document_id: str, version: tuple[int | None, int] | None) -> None:

@@ -449,6 +449,11 @@ class Landing:
             known[entity] = Known(landed, deleted)
         return known
 
+    def schema_version(self, source: Source) -> str | None:
+        """Return the schema that a source had when it was last read whole, None where that is not known."""
+        recorded = self._recorded(source)
+        return None if recorded is None else recorded[1]
+
     def begin_source(self, source: Source) -> None:
         """Name the source that the following documents come from.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ingest import words
-from ingest.documents import ENTITIES, Entity, Known, Rejection, Seen, Source
+from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
 from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing, record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store
@@ -17,7 +17,13 @@ from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, SyncState
 from ingest.warehouse import NothingLoadedError, measure_storage, open_warehouse, scratch_warehouse
 
-READERS = {"json": json_store.read, "sqlite": sqlite_store.read, "export": export_file.read}
+Reader = Callable[[Source, Mapping[Entity, Known]], Iterator[Document | Rejection | Seen]]
+
+READERS: Mapping[str, Reader] = {
+    "json": json_store.read,
+    "sqlite": sqlite_store.read,
+    "export": export_file.read,
+}
 
 Rejected = tuple[Path, Rejection]
 """A rejection and the file it is in."""

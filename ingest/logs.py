@@ -24,3 +24,4 @@ def configure(log_format: LogFormat | None, level: int = logging.WARNING) -> Non
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it says at INFO how many files changed

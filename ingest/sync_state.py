@@ -1,7 +1,7 @@
 """Where a load or a watch is: in a small file that others can read, in the log, in `raw.sync_state`.
 
 A load goes `init` → `bulk_sessions` → `bulk_messages` → `bulk_parts` (once more for each source) → `idle`. A
-watch goes on from there: `catching_up`, while it loads what changed since it began, then `realtime`.
+watch goes on from there: `catching_up`, while it loads what changed since it began, `realtime`, `stopped`.
 """
 
 import logging
@@ -111,6 +111,10 @@ class SyncState:
         """Return the transitions that were not taken before: whoever takes them commits them."""
         taken, self._uncommitted = self._uncommitted, []
         return taken
+
+    def give_back(self, transitions: list[Transition]) -> None:
+        """Take back transitions that could not be committed."""
+        self._uncommitted = [*transitions, *self._uncommitted]
 
     def _write(self, *, force: bool, **state: object) -> None:
         if self._file is not None:

@@ -38,6 +38,8 @@ Row = dict[str, JsonValue]
 BUSY_TIMEOUT_S = 5.0
 COPY_ATTEMPTS = 3
 _WAL_HEADER = 2
+_RECENT = "where session_id in (select id from session order by time_updated desc limit 20)"
+"""OpenCode touches a session at each of its turns, and has an index of messages and parts by session."""
 _SIDECARS = ("-wal", "-journal")
 IMMUTABLE = "immutable=1"
 _SAFE_INTEGER = 2**53
@@ -159,12 +161,15 @@ def schema_version(source: Source) -> str | None:
         return _schema_version(connection, _columns_by_table(connection, source.root))
 
 
-def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
+def read(
+    source: Source, known: Mapping[Entity, Known], *, only_recent: bool = False
+) -> Iterator[Document | Rejection | Seen]:
     """Yield the rows that are new or changed as documents, what cannot be read, and counts of the unchanged.
 
-    Notes in `known` every id it meets. Raises SourceError at the end where the database is locked,
-    damaged or of a schema not known here: what could be read has been yielded by then, but nothing may
-    be concluded from what is missing.
+    Notes in `known` every id it meets. With `only_recent` of messages and parts only those of the sessions
+    touched last are looked at: nothing follows from what is not met. Raises SourceError at the end where the
+    database is locked, damaged or of a schema not known here: what could be read has been yielded by then,
+    but nothing may be concluded from what is missing.
     """
     problems: list[str] = []
     with _open(source.root) as connection:
@@ -175,7 +180,7 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
             "todo": _read_todos(connection, tables, known["todos"]),
         }
         for table in DOCUMENT_TABLES:
-            steps[table.name] = _read_documents(connection, tables, table, known[table.entity])
+            steps[table.name] = _read_documents(connection, tables, table, known[table.entity], only_recent)
         for name, documents in steps.items():
             try:
                 yield from documents
@@ -349,7 +354,11 @@ def _require(tables: Mapping[str, set[str]], table: str) -> None:
 
 
 def _read_documents(
-    connection: sqlite3.Connection, tables: Mapping[str, set[str]], table: Table, known: Known
+    connection: sqlite3.Connection,
+    tables: Mapping[str, set[str]],
+    table: Table,
+    known: Known,
+    only_recent: bool,
 ) -> Iterator[Document | Rejection | Seen]:
     _require(tables, table.name)
     if table.name not in tables:
@@ -358,7 +367,7 @@ def _read_documents(
     table = replace(table, fields=present)
     columns = [column for _, column in (*table.ids, *table.fields)]
     select = f"select {', '.join(columns)}, time_updated, data from {table.name}"  # noqa: S608 - constants
-    if not known:
+    if not known and not only_recent:
         for row in connection.execute(select):
             yield _document(table, columns, row, known.meet(_text(row[0])))
         return
@@ -367,7 +376,7 @@ def _read_documents(
     damage = None
     try:
         for row_number, row_id, updated in connection.execute(
-            f"select rowid, id, time_updated from {table.name}"  # noqa: S608
+            f"select rowid, id, time_updated from {table.name} {_RECENT if only_recent else ''}"  # noqa: S608
         ):
             met = known.meet(_text(row_id))
             if met.version is not None and met.version[0] == clock_microseconds(updated):
