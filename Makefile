@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run daily answer health report backup alert elementary-report test lint docs dictionary questions errors-eval \
+.PHONY: help setup run daily answer health report backup restore releases rollback alert elementary-report test lint docs dictionary questions errors-eval \
     pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
@@ -79,6 +79,15 @@ report: ready ## Write the report pages (HTML and Markdown) beside the warehouse
 
 backup: ready ## Make a verified copy of the warehouse in backups/ beside it: make backup TO=/mnt/disk for elsewhere
 	@$(INGEST) backup $(if $(TO),--to "$(TO)")
+
+restore: ready ## Put a backup in the warehouse's place: make restore FROM=…, by default the newest
+	@$(INGEST) restore $(if $(FROM),"$(FROM)")
+
+releases: ready ## List the releases, and which one readers are given
+	@$(INGEST) releases
+
+rollback: ready ## Give readers the release before the present one: make rollback TO=… for another
+	@$(INGEST) rollback $(if $(TO),--to "$(TO)")
 
 alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is over, once each
 	@$(BIN)/python -m alerts

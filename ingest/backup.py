@@ -1,27 +1,21 @@
 """A verified copy of the warehouse file, made while nobody writes to it."""
 
-import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
-import duckdb
-
-from ingest import words
-from ingest.documents import ENTITIES
+from ingest import copies, words
+from ingest.copies import Manifest, Progress
 from ingest.errors import IngestError
-from ingest.landing import attach, record_backup
-from ingest.warehouse import NothingLoadedError, open_warehouse
+from ingest.landing import record_backup
+from ingest.warehouse import MANIFEST, NothingLoadedError, open_warehouse
 
 FOLDER = "backups"
-_PIECE_BYTES = 4 * 1024 * 1024
-_COUNTS = "select " + ", ".join(f"(select count(*) from raw.{entity}) as {entity}" for entity in ENTITIES)
+_TRY_ELSEWHERE = "Try another disk with --to."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +34,15 @@ def back_up(
     folder: Path | None = None,
     *,
     stores: Sequence[Path] = (),
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Progress = lambda step: None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Backup:
     """Copy a warehouse, verify the copy, note it in the warehouse, and return what was noted.
 
     The copy lies in `folder`, by default `backups/<UTC time>` beside the warehouse, under the warehouse's
-    own name. Its bytes are those of the file while its lock is held. Raises IngestError, and leaves nothing
-    behind, where there is no warehouse, a file of that name is there already, or the copy cannot be
-    finished.
+    own name, with a manifest by which it can be checked when the warehouse is gone. Its bytes are those of
+    the file while its lock is held. Raises IngestError, and leaves nothing behind, where there is no
+    warehouse, a file of that name is there already, or the copy cannot be finished.
     """
     if not warehouse.is_file():
         raise NothingLoadedError(f"There is no warehouse at {warehouse} to back up. Load first: `make run`.")
@@ -58,14 +52,21 @@ def back_up(
         target = (folder or warehouse.parent / FOLDER / f"{made_at:%Y%m%dT%H%M%SZ}") / warehouse.name
         _refuse(target, stores)
         connection.execute("checkpoint")
+        contents = copies.contents(connection)
         original = after_unlocking.enter_context(warehouse.open("rb"))
         with _new_file(target) as copy:
-            _require_space(target, warehouse.stat().st_size)
-            size_bytes = _copy(original, copy, progress)
+            copies.require_space(
+                target.parent,
+                warehouse.stat().st_size,
+                f"The backup {target}",
+                "Make room, or name a folder on another disk with --to.",
+            )
+            size_bytes = copies.copy_file(original, copy, progress)
             progress("verifying the copy")
-            n_documents = _verify(copy, connection)
-            sha256 = _sha256(copy)
-        backup = Backup(made_at, str(target), size_bytes, sha256, n_documents)
+            copies.verify(copy, contents, _TRY_ELSEWHERE)
+            sha256 = copies.sha256(copy)
+            Manifest(made_at, size_bytes, sha256, contents).write(target.parent)
+        backup = Backup(made_at, str(target), size_bytes, sha256, contents.n_documents)
         record_backup(connection, made_at, asdict(backup))
     return backup
 
@@ -88,8 +89,9 @@ def _refuse(target: Path, stores: Sequence[Path]) -> None:
                 f"The backup {target} would lie inside the store {store}, where nothing may be written. "
                 "Name another folder with --to."
             )
-    if os.path.lexists(target):
-        raise IngestError(f"There is a file {target} already. Name another folder with --to.")
+    for file in (target, target.with_name(MANIFEST)):
+        if os.path.lexists(file):
+            raise IngestError(f"There is a file {file} already. Name another folder with --to.")
 
 
 @contextmanager
@@ -101,14 +103,19 @@ def _new_file(target: Path) -> Iterator[Path]:
         made = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
         for folder in reversed(made):
             folder.mkdir(mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=".opencode-", suffix=".part", dir=target.parent)  # 0600
+        handle, name = tempfile.mkstemp(
+            prefix=".opencode-", suffix=copies.PART_SUFFIX, dir=target.parent
+        )  # 0600
         os.close(handle)
         part = Path(name)
         yield part
         part.rename(target)
+        copies.sync(target.parent)
     except BaseException as error:
         if part is not None:
             part.unlink(missing_ok=True)
+            if not target.exists():
+                target.with_name(MANIFEST).unlink(missing_ok=True)  # _refuse saw that there was none
         for folder in made:
             with suppress(OSError):  # somebody has put something else there
                 folder.rmdir()
@@ -118,54 +125,3 @@ def _new_file(target: Path) -> Iterator[Path]:
                 "folder with --to."
             ) from None
         raise
-
-
-def _require_space(target: Path, needed: int) -> None:
-    free = shutil.disk_usage(target.parent).free
-    if free < needed:
-        raise IngestError(
-            f"The backup {target} needs {words.size(needed)}, and its disk has {words.size(free)} left. "
-            "Make room, or name a folder on another disk with --to."
-        )
-
-
-def _copy(original: BinaryIO, copy: Path, progress: Callable[[str], None]) -> int:
-    """Copy the bytes to the disk and return their number."""
-    size = os.fstat(original.fileno()).st_size
-    copied = 0
-    with copy.open("wb") as file:
-        while piece := original.read(_PIECE_BYTES):
-            copied += file.write(piece)
-            progress(f"copying: {words.size(copied)} of {words.size(size)}")
-        file.flush()
-        os.fsync(file.fileno())
-    return copied
-
-
-def _verify(copy: Path, original: duckdb.DuckDBPyConnection) -> int:
-    """Return how many documents the copy holds. Raises IngestError where not those of the original."""
-    expected = _counts(original)
-    try:
-        with closing(duckdb.connect(":memory:")) as connection:
-            attach(connection, copy, read_only=True)
-            found = _counts(connection)
-    except duckdb.Error as error:
-        raise IngestError(
-            f"The copy cannot be opened ({str(error).splitlines()[0]}), so it was removed. Try another disk "
-            "with --to."
-        ) from None
-    if found != expected:
-        raise IngestError(
-            "The copy does not hold the documents of the warehouse, so it was removed. Try another disk "
-            "with --to."
-        )
-    return sum(found)
-
-
-def _counts(connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
-    return connection.execute(_COUNTS).fetchone() or ()
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

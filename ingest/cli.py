@@ -1,4 +1,4 @@
-"""The command line: `opencode-ingest init|load|status|health|backup|time-queries|land-artifacts|doctor`."""
+"""The command line: `opencode-ingest init|load|status|health|backup|restore|releases|rollback|…`."""
 
 import argparse
 import logging
@@ -28,6 +28,8 @@ from ingest import (
     load,
     logs,
     query_timings,
+    releases,
+    restore,
     settings,
     status,
     watcher,
@@ -161,6 +163,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     backup_.set_defaults(run=_backup)
 
+    restore_ = commands.add_parser(
+        "restore", parents=[common], help="put a backup in the warehouse's place, and keep what was there"
+    )
+    restore_.add_argument(
+        "source",
+        nargs="?",
+        metavar="FROM",
+        help="the folder or file of the backup (default: the newest in backups/ beside the warehouse)",
+    )
+    restore_.add_argument(
+        "--unverified", action="store_true", help="take a backup of which no hash is known, if it opens"
+    )
+    restore_.set_defaults(run=_restore)
+
+    releases_ = commands.add_parser(
+        "releases", parents=[common], help="which releases there are, and which one readers are given"
+    )
+    releases_.set_defaults(run=_releases)
+
+    rollback = commands.add_parser(
+        "rollback", parents=[common], help="give readers the release before the present one"
+    )
+    rollback.add_argument("--to", metavar="NAME", help="a release that `releases` names")
+    rollback.set_defaults(run=_rollback)
+
     doctor_ = commands.add_parser(
         "doctor", parents=[common], help="what of OpenCode is found where, and what is missing"
     )
@@ -245,6 +272,32 @@ def _backup(arguments: argparse.Namespace, configured: settings.Settings) -> int
     with _status_line() as progress:
         made = backup.back_up(configured.warehouse, folder, stores=configured.stores, progress=progress)
     _print(arguments, asdict(made), backup.describe(made))
+    return EXIT_OK
+
+
+def _restore(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    source = settings.resolved(arguments.source) if arguments.source else None
+    with _status_line() as progress:
+        restored = restore.restore(
+            configured.warehouse, source, unverified=arguments.unverified, progress=progress
+        )
+    _print(arguments, restored.as_json(), restore.describe(restored))
+    return EXIT_OK
+
+
+def _releases(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    found = releases.releases(configured.warehouse)
+    _print(arguments, [one.as_json() for one in found], releases.describe(found))
+    return EXIT_OK
+
+
+def _rollback(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    release = releases.roll_back(configured.warehouse, arguments.to)
+    text = (
+        f"Readers are given the release {release.name} from now on. The warehouse is as it was; the next "
+        "`make run` whose tests pass releases it."
+    )
+    _print(arguments, release.as_json(), words.printable(text))
     return EXIT_OK
 
 

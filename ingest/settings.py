@@ -13,18 +13,23 @@ from ingest.sources import json_store
 DATABASES = "opencode*.db"
 WAREHOUSE = Path("warehouse/opencode.duckdb")
 SAMPLE_MACHINE = "sample"
+RELEASES_KEEP = 3
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a command works on. `fallback` is the sample, for where no store is named and none is found."""
+    """What a command works on. `fallback` is the sample, for where no store is named and none is found.
+
+    Of the releases the newest `releases_keep` stay.
+    """
 
     stores: tuple[Path, ...]
     warehouse: Path
     machine: str
     is_default_store: bool
     fallback: Path | None = None
+    releases_keep: int = RELEASES_KEEP
 
 
 def from_environment(
@@ -37,8 +42,8 @@ def from_environment(
 ) -> Settings:
     """Return the settings: an argument wins over its environment variable, that over the default.
 
-    OPENCODE_STORE, OPENCODE_WAREHOUSE, OPENCODE_MACHINE; see README. Raises IngestError where a value
-    cannot be used.
+    OPENCODE_STORE, OPENCODE_WAREHOUSE, OPENCODE_MACHINE, OPENCODE_RELEASES_KEEP; see README. Raises
+    IngestError where a value cannot be used.
     """
     given = list(stores) or [item for item in environ.get("OPENCODE_STORE", "").split(os.pathsep) if item]
     path = resolved(warehouse or environ.get("OPENCODE_WAREHOUSE") or WAREHOUSE)
@@ -62,7 +67,15 @@ def from_environment(
         machine=_text(machine or environ.get("OPENCODE_MACHINE") or socket.gethostname() or "unknown"),
         is_default_store=not given,
         fallback=resolved(fallback) if fallback else None,
+        releases_keep=_whole_number(environ, "OPENCODE_RELEASES_KEEP", RELEASES_KEEP),
     )
+
+
+def _whole_number(environ: Mapping[str, str], name: str, default: int) -> int:
+    given = environ.get(name) or str(default)
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
+        raise IngestError(f"{name} must be a whole number from 1 to 1000, not {given}.")
+    return int(given)
 
 
 def resolved(given: str | Path) -> Path:

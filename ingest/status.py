@@ -9,6 +9,7 @@ import duckdb
 from ingest import words
 from ingest.documents import ENTITIES, REASONS
 from ingest.lock import BusyError
+from ingest.releases import to_read
 from ingest.sync_state import read_status
 from ingest.warehouse import open_warehouse
 
@@ -26,6 +27,7 @@ def status(warehouse: Path) -> Figures:
         with open_warehouse(warehouse, read_only=True, wait_s=STATUS_WAIT_S) as connection:
             return {
                 "warehouse": str(warehouse),
+                "to_read": str(to_read(warehouse)),
                 "size_bytes": warehouse.stat().st_size,
                 "busy": None,
                 "last_load": _row(connection, _LAST_LOAD),
@@ -129,7 +131,7 @@ def describe(figures: Figures) -> str:
         "Warehouse",
         f"  {words.place(figures['warehouse'])} ({words.size(_int(figures['size_bytes']))})",
     ]
-    lines += ["", "Next", *_next(words.place(figures["warehouse"]), figures["history"])]
+    lines += ["", "Next", *_next(words.place(figures["to_read"]), figures["history"])]
     lines += [
         f"Problem: {words.printable(source['message'])}"
         for source in sources

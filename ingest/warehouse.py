@@ -15,6 +15,9 @@ from ingest.errors import IngestError
 from ingest.landing import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version
 from ingest.lock import BusyError, Patience, writing
 
+MANIFEST = "manifest.json"
+"""Lies beside every copy of a warehouse, be it a backup or a release."""
+
 _LOAD_FIRST = "Load first: `make run`, or `opencode-ingest load` alone."
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
@@ -44,6 +47,11 @@ def open_warehouse(
     if read_only and not is_there:
         raise NothingLoadedError(f"There is no warehouse at {path} yet. {_LOAD_FIRST}")
     if not read_only:
+        if (path.parent / MANIFEST).exists():
+            raise IngestError(
+                f"{path} is a release or a backup, which nobody may change. Name the warehouse itself with "
+                "OPENCODE_WAREHOUSE or --warehouse."
+            )
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

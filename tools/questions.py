@@ -15,6 +15,7 @@ import duckdb
 import yaml
 
 from ingest.errors import IngestError
+from ingest.releases import to_read
 from ingest.warehouse import open_warehouse
 from ingest.words import printable
 
@@ -160,7 +161,7 @@ def ask_one(name: str, warehouse: Path) -> None:
         hint = f"did you mean {' or '.join(near)}?" if near else "`make answer` lists all"
         raise QuestionError(f"no question is named {name!r}; {hint}")
     question = questions[name]
-    with open_warehouse(warehouse, read_only=True) as connection:
+    with open_warehouse(to_read(warehouse), read_only=True) as connection:
         try:
             found = answer(question, connection)
         except duckdb.CatalogException as error:

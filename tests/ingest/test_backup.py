@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import backup, cli
+from ingest import backup, cli, copies
 from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
@@ -76,7 +76,7 @@ def test_only_the_owner_can_read_a_backup(loaded: Warehouse, tmp_path: Path) -> 
 
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (Path(made.path), *Path(made.path).parents[:2])]
     assert modes == [0o600, 0o700, 0o700]
-    assert left(tmp_path / "disk") == {"monday", "monday/opencode.duckdb"}
+    assert left(tmp_path / "disk") == {"monday", "monday/manifest.json", "monday/opencode.duckdb"}
 
 
 def test_nobody_else_can_write_until_the_backup_is_noted(
@@ -200,14 +200,14 @@ def _empty(copy: Path) -> None:
 def test_a_copy_that_is_not_the_same_is_removed_and_not_noted(
     loaded: Warehouse, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None], said: str
 ) -> None:
-    copy_whole = backup._copy
+    copy_whole = copies.copy_file
 
     def copy_badly(original: Any, copy: Path, progress: Any) -> int:
         n_bytes = copy_whole(original, copy, progress)
         damage(copy)
         return n_bytes
 
-    monkeypatch.setattr(backup, "_copy", copy_badly)
+    monkeypatch.setattr(copies, "copy_file", copy_badly)
     with pytest.raises(IngestError, match=said):
         back_up(loaded.path)
     assert not (loaded.path.parent / "backups").exists()

@@ -46,6 +46,15 @@ def test_an_argument_wins_over_the_environment_and_that_over_the_default(
     assert given.fallback == environment / "s"
 
 
+def test_how_many_releases_stay_is_a_number_or_told(environment: Path) -> None:
+    home = {"HOME": str(environment)}
+    assert from_environment(home).releases_keep == 3
+    assert from_environment({**home, "OPENCODE_RELEASES_KEEP": "7"}).releases_keep == 7
+    for wrong in ("0", "-1", "two", "1.5", "1001", "²"):
+        with pytest.raises(IngestError, match="OPENCODE_RELEASES_KEEP must be a whole number from 1 to 1000"):
+            from_environment({**home, "OPENCODE_RELEASES_KEEP": wrong})
+
+
 def test_the_data_root_is_where_xdg_says(environment: Path) -> None:
     assert from_environment({"XDG_DATA_HOME": "/data"}).stores == (Path("/data/opencode"),)
     assert from_environment({}).stores == (environment / ".local/share/opencode",)

@@ -1,0 +1,271 @@
+"""Putting a backup in the place of the warehouse, whatever has become of that."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from ingest import backup, copies, words
+from ingest.copies import Contents, Progress
+from ingest.errors import IngestError
+from ingest.warehouse import WAIT_S, WarehouseBusyError, open_warehouse
+
+REPLACED = "replaced"
+_RETRY_S = 0.25
+_USE_ANOTHER = "Nothing was changed. Use another backup."
+_KNOWN = "select size_bytes, n_documents from raw.backups where sha256 = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put in place: `backup` is where it came from, `replaced` where the file before it lies now.
+
+    `verified_by` says what its hash was compared with: manifest, warehouse (its raw.backups), or nothing.
+    """
+
+    warehouse: str
+    backup: str
+    replaced: str | None
+    verified_by: str
+    size_bytes: int
+    sha256: str
+    n_documents: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return it in JSON types."""
+        return asdict(self)
+
+
+def restore(
+    warehouse: Path,
+    source: Path | None = None,
+    *,
+    unverified: bool = False,
+    progress: Progress = lambda step: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    wait_s: float = WAIT_S,
+) -> Restored:
+    """Put a backup (its folder or file; by default the newest beside the warehouse) in the warehouse's place.
+
+    The bytes that are put in place have the hash and the rows that the backup's manifest names; without a
+    manifest, those that the present warehouse has noted. Where neither knows the backup it is refused,
+    unless `unverified`. The file before it is kept in `replaced/<UTC time>`. At every moment either that or
+    the backup is in place; after a kill, restoring again completes it. Raises IngestError, and changes
+    nothing, where the backup is not whole, the disk too small, or the warehouse in use.
+    """
+    file = _backup_file(warehouse, source)
+    with _told(file):
+        warehouse.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The lock of all writers belongs here, around everything that follows.
+        part = warehouse.with_name(f".{warehouse.name}{copies.PART_SUFFIX}")
+        part.unlink(missing_ok=True)
+        try:
+            size_bytes = _copy(file, part, progress)
+            progress("verifying the copy")
+            sha256 = copies.sha256(part)
+            verified_by = _verify_hash(warehouse, file, size_bytes, sha256, unverified, wait_s)
+            contents = _verify_contents(part, file)
+            with _exclusively(warehouse, wait_s):
+                replaced = _keep_present(warehouse, clock())
+                part.replace(warehouse)
+            copies.sync(warehouse.parent)
+        finally:
+            part.unlink(missing_ok=True)
+    return Restored(
+        warehouse=str(warehouse),
+        backup=str(file),
+        replaced=None if replaced is None else str(replaced),
+        verified_by=verified_by,
+        size_bytes=size_bytes,
+        sha256=sha256,
+        n_documents=contents.n_documents,
+    )
+
+
+def describe(restored: Restored) -> str:
+    """Return what was done as lines for a person."""
+    checked = {
+        "manifest": "its hash is that of its manifest",
+        "warehouse": "its hash is the one noted when it was made",
+        "nothing": "its hash could not be compared with anything",
+    }[restored.verified_by]
+    lines = [
+        f"Restored {words.count(restored.n_documents, 'document')} ({words.size(restored.size_bytes)}) from "
+        f"{words.place(restored.backup)}; {checked}.",
+    ]
+    if restored.replaced is not None:
+        lines.append(f"What was there before is kept: {words.place(restored.replaced)}")
+    lines.append("Next: make run (it loads what is newer than the backup)")
+    return "\n".join(lines)
+
+
+def _backup_file(warehouse: Path, source: Path | None) -> Path:
+    if source is None:
+        return _newest(warehouse)
+    file = source / warehouse.name if source.is_dir() else source
+    if not file.is_file():
+        raise IngestError(f"There is no backup at {source}: its folder or its file is meant.")
+    if warehouse.exists() and file.samefile(warehouse):
+        raise IngestError(f"{source} is the warehouse itself. Name a backup.")
+    return file
+
+
+def _newest(warehouse: Path) -> Path:
+    folder = warehouse.parent / backup.FOLDER
+    found = [(_made_at(file), file) for file in folder.glob(f"*/{warehouse.name}") if file.is_file()]
+    if not found:
+        raise IngestError(f"There is no backup in {folder}. Name one with FROM=… (`make restore`).")
+    return max(found)[1]
+
+
+def _made_at(file: Path) -> datetime:
+    with suppress(IngestError):  # it is refused by name if it is the newest all the same
+        manifest = copies.read_manifest(file.parent)
+        if manifest is not None:
+            return manifest.made_at
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)
+
+
+def _copy(file: Path, part: Path, progress: Progress) -> int:
+    with file.open("rb") as original:
+        copies.require_space(
+            part.parent,
+            os.fstat(original.fileno()).st_size,
+            f"The copy of {file}",
+            "Make room, then try again.",
+        )
+        return copies.copy_file(original, part, progress)
+
+
+def _verify_hash(
+    warehouse: Path, file: Path, size_bytes: int, sha256: str, unverified: bool, wait_s: float
+) -> str:
+    """Return what the hash was compared with. Raises IngestError where it differs or nothing knows it."""
+    manifest = copies.read_manifest(file.parent)
+    known = _settle(warehouse, sha256, wait_s)
+    if manifest is not None:
+        if (manifest.sha256, manifest.size_bytes) != (sha256, size_bytes):
+            raise IngestError(f"The backup {file} is not what its manifest says: damaged. {_USE_ANOTHER}")
+        return "manifest"
+    if known:
+        return "warehouse"
+    if not unverified:
+        raise IngestError(
+            f"The backup {file} has no manifest, and the warehouse has noted none of its hash, so nothing "
+            f"tells whether it is whole. {_USE_ANOTHER} With --unverified it is taken if it opens."
+        )
+    return "nothing"
+
+
+def _verify_contents(part: Path, file: Path) -> Contents:
+    """Return what the copy holds. Raises IngestError where that is not what the manifest says."""
+    manifest = copies.read_manifest(file.parent)
+    try:
+        found = copies.contents_of(part)
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise IngestError(f"The backup {file} cannot be opened ({reason}). {_USE_ANOTHER}") from None
+    if manifest is not None and found != manifest.contents:
+        raise IngestError(f"The backup {file} does not hold what its manifest says. {_USE_ANOTHER}")
+    return found
+
+
+def _settle(warehouse: Path, sha256: str, wait_s: float) -> bool:
+    """Write the present warehouse's log into its file, where it can be opened; say if it knows a backup."""
+    if not warehouse.exists():
+        return False
+    try:
+        with open_warehouse(warehouse, wait_s=wait_s) as connection:
+            known = connection.execute(_KNOWN, [sha256]).fetchall()
+            connection.execute("checkpoint")
+    except WarehouseBusyError:
+        raise
+    except (IngestError, duckdb.Error):  # broken: that is why a backup is restored
+        return False
+    return bool(known)
+
+
+@contextmanager
+def _exclusively(warehouse: Path, wait_s: float) -> Iterator[None]:
+    """Hold the lock that DuckDB takes on the file, broken as it may be, where there is one."""
+    if not warehouse.exists():
+        yield
+        return
+    with warehouse.open("r+b") as file:
+        started = time.monotonic()
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() - started >= wait_s:
+                    raise WarehouseBusyError(
+                        f"The warehouse {warehouse} is in use. Try again when that has finished.", None
+                    ) from None
+                time.sleep(_RETRY_S)
+        yield
+
+
+def _keep_present(warehouse: Path, now: datetime) -> Path | None:
+    """Give the present file and its log a second name in `replaced/`; return the folder, None for nothing.
+
+    The file stays in place under its own name until the backup takes it over in one rename. Its log has
+    to go before: it would be applied to the backup.
+    """
+    log = warehouse.with_name(f"{warehouse.name}.wal")
+    present = [file for file in (warehouse, log) if file.exists()]
+    if not present:
+        return None
+    _forget_unfinished(warehouse)
+    folder = _new_folder(warehouse.parent / REPLACED, f"{now:%Y%m%dT%H%M%SZ}")
+    for file in present:
+        _second_name(file, folder / file.name)
+    copies.sync(folder)
+    log.unlink(missing_ok=True)
+    return folder
+
+
+def _second_name(file: Path, name: Path) -> None:
+    try:
+        os.link(file, name)
+    except OSError:  # a file system without links: a copy does, and a second failure tells
+        with file.open("rb") as original:
+            copies.copy_file(original, name, lambda step: None)
+
+
+def _forget_unfinished(warehouse: Path) -> None:
+    """Remove the second name that a killed restore gave to the file that is still in place."""
+    for file in (warehouse.parent / REPLACED).glob(f"*/{warehouse.name}"):
+        if warehouse.exists() and file.samefile(warehouse) and len(list(file.parent.iterdir())) == 1:
+            file.unlink()
+            file.parent.rmdir()
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    parent.mkdir(mode=0o700, exist_ok=True)
+    number = 1
+    while True:
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IngestError(
+            f"The backup {file} could not be restored ({error.strerror}). The warehouse is as it was, or "
+            "is the backup already: mend that, then restore again."
+        ) from None
