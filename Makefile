@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run daily answer health report backup restore releases rollback alert elementary-report test lint docs dictionary questions errors-eval \
+.PHONY: help setup run daily answer health report backup restore releases rollback prune alert elementary-report test lint docs dictionary questions errors-eval \
     pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
@@ -88,6 +88,9 @@ releases: ready ## List the releases, and which one readers are given
 
 rollback: ready ## Give readers the release before the present one: make rollback TO=… for another
 	@$(INGEST) rollback $(if $(TO),--to "$(TO)")
+
+prune: ready ## Remove texts older than so many days, keep every figure: make prune DAYS=90
+	@$(INGEST) prune --older-than "$(DAYS)"
 
 alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is over, once each
 	@$(BIN)/python -m alerts

@@ -30,6 +30,7 @@ from ingest import (
     query_timings,
     releases,
     restore,
+    retention,
     settings,
     status,
     watcher,
@@ -188,6 +189,15 @@ def _parser() -> argparse.ArgumentParser:
     rollback.add_argument("--to", metavar="NAME", help="a release that `releases` names")
     rollback.set_defaults(run=_rollback)
 
+    prune = commands.add_parser(
+        "prune", parents=[common], help="remove old texts from the warehouse, and keep every figure"
+    )
+    prune.add_argument(
+        "--older-than", type=_days, required=True, metavar="DAYS", help="how many days texts are kept"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="say what would be removed, remove nothing")
+    prune.set_defaults(run=_prune)
+
     doctor_ = commands.add_parser(
         "doctor", parents=[common], help="what of OpenCode is found where, and what is missing"
     )
@@ -201,6 +211,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     land.set_defaults(run=_land_artifacts)
     return parser
+
+
+def _days(given: str) -> int:
+    if not (given.isascii() and given.isdigit() and int(given) <= 36_500):
+        raise argparse.ArgumentTypeError(f"a whole number of days is expected, not {given}")
+    return int(given)
 
 
 def _init(arguments: argparse.Namespace, configured: settings.Settings) -> int:
@@ -298,6 +314,15 @@ def _rollback(arguments: argparse.Namespace, configured: settings.Settings) -> i
         "`make run` whose tests pass releases it."
     )
     _print(arguments, release.as_json(), words.printable(text))
+    return EXIT_OK
+
+
+def _prune(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    with _status_line() as progress:
+        pruned = retention.prune(
+            configured.warehouse, arguments.older_than, dry_run=arguments.dry_run, progress=progress
+        )
+    _print(arguments, pruned.as_json(), retention.describe(pruned))
     return EXIT_OK
 
 

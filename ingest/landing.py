@@ -100,6 +100,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (  # how far the load was when a phase began
         "alter table raw.sync_state add column if not exists n_scanned bigint",
     ),
+    (  # since when a document is here without its text
+        *(
+            f"alter table raw.{entity} add column if not exists text_removed_at timestamp"
+            for entity in ENTITIES
+        ),
+    ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
 
@@ -241,6 +247,47 @@ def record_alerts(
 ) -> None:
     """Land what was told: check, channel, event, status, since, sent_at (both UTC without a zone)."""
     connection.executemany("insert into raw.alerts values (?, ?, ?, ?, ?, ?)", sent)
+
+
+def begin_removal(connection: duckdb.DuckDBPyConnection, now: datetime) -> int:
+    """Open a batch for the removal of texts and return its id."""
+    with Landing(connection, now) as landing:
+        return landing.begin_batch()
+
+
+def end_removal(
+    connection: duckdb.DuckDBPyConnection, batch_id: int, ended_at: datetime, n_written: int
+) -> None:
+    """Close the batch of a removal with the number of documents that were changed."""
+    connection.execute(
+        """update raw.load_batches set status = 'completed', ended_at = ?, n_sources = 0,
+            n_sources_failed = 0, n_scanned = 0, n_written = ?, n_unchanged = 0, n_deleted = 0,
+            n_rejected = 0, n_resolved = 0, n_surrogates_replaced = 0 where load_batch_id = ?""",
+        [_naive(ended_at), n_written, batch_id],
+    )
+
+
+def remove_texts(
+    connection: duckdb.DuckDBPyConnection,
+    entity: Entity,
+    payloads: pa.Table,
+    batch_id: int,
+    now: datetime,
+) -> None:
+    """Replace payloads (source_id, document_id, payload) by those without text, in one transaction.
+
+    Their hashes stay those of the documents as they were read: a later load finds these unchanged and
+    does not bring the text back.
+    """
+    connection.register("stripped", payloads)
+    connection.execute(
+        f"""update raw.{entity} as landed
+        set payload = stripped.payload, load_batch_id = ?, text_removed_at = ?
+        from stripped
+        where landed.source_id = stripped.source_id and landed.document_id = stripped.document_id""",
+        [batch_id, _naive(now)],
+    )
+    connection.unregister("stripped")
 
 
 def land_run(connection: duckdb.DuckDBPyConnection, run: Run, now: datetime) -> bool:
@@ -608,8 +655,11 @@ class Landing:
                     [source_id],
                 )
             cursor.execute(
-                f"""insert into {table} select ?, document_id, session_id, message_id, payload, payload_hash,
-                    origin, make_timestamp(modified_us), size_bytes, first_loaded_at, ?, ?, null
+                f"""insert into {table} (source_id, document_id, session_id, message_id, payload,
+                    payload_hash, origin, origin_modified_at, size_bytes, first_loaded_at, loaded_at,
+                    load_batch_id)
+                select ?, document_id, session_id, message_id, payload, payload_hash,
+                    origin, make_timestamp(modified_us), size_bytes, first_loaded_at, ?, ?
                 from chunk""",
                 [source_id, self._now, self.batch_id],
             )

@@ -61,6 +61,12 @@ class Warehouse:
         result: dict[str, Any] = json.loads(done.stdout)
         return result
 
+    def prune(self, days: int) -> dict[str, Any]:
+        """Remove texts older than so many days and return what the command says of it."""
+        done = self._run([sys.executable, "-m", "ingest", "prune", "--older-than", str(days), "--json"], 0)
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
     def dbt(self, *arguments: str, code: int = 0) -> str:
         """Run dbt on this warehouse and return what it prints."""
         target = self.path.parent / "target"

@@ -82,7 +82,7 @@ unioned as (
             as is_directory,
         case
             when tool_name = 'write'
-                then {{ byte_length(json_field('args', args, 'content')) }}
+                then {{ text_bytes(json_field('args', args, 'content')) }}
         end as file_size,
         {{ json_bigint(json_field('metadata', metadata, 'additions')) }} as additions,
         {{ json_bigint(json_field('metadata', metadata, 'deletions')) }} as deletions,

@@ -19,12 +19,13 @@ parts as (
 ),
 
 -- One row per message, so the join below multiplies nothing. Only what the user said tells two user
--- messages of one millisecond apart; the hash keeps the text out of the window.
+-- messages of one millisecond apart; a code keeps the text out of the window, and is known of a text
+-- that was removed, too.
 said as (
 
     select
         message_id,
-        md5({{ concat_texts('content', 'part_id') }}) as text_hash
+        {{ concat_texts(text_code('content'), 'part_id') }} as text_code
     from parts
     group by message_id
 
@@ -65,7 +66,7 @@ keyed as (
                             cast(messages.tokens_cache_write_recorded as {{ dbt.type_string() }}),
                             cast(messages.cost_recorded_usd as {{ dbt.type_string() }})
                         )
-                else concat_ws('|', coalesce(messages.agent, ''), coalesce(said.text_hash, ''))
+                else concat_ws('|', coalesce(messages.agent, ''), coalesce(said.text_code, ''))
             end
         ) as copy_key
     from messages

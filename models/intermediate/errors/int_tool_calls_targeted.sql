@@ -4,6 +4,7 @@
     'snake_path': 'file_path',
     'url': 'url',
     'command': 'command',
+    'program': '_program',
     'pattern': 'pattern',
     'query': 'query',
     'agent': 'subagent_type',
@@ -33,6 +34,7 @@ extracted as (
         tool_name,
         tool_family,
         {{ json_field('fields', paths, 'command') }} as command,
+        {{ json_field('fields', paths, 'program') }} as kept_program,
         coalesce(
             {{ json_field('fields', paths, 'file_path') }},
             {{ json_field('fields', paths, 'snake_path') }},
@@ -68,6 +70,9 @@ programmed as (
         coalesce(wanted_tool, tool_name) as wanted_tool,
         arguments_hash,
         case
+            -- what retention leaves of a command is this
+            when tool_family = 'shell' and kept_program is not null
+                then nullif(kept_program, '')
             when tool_family = 'shell' and command is not null
                 then {{ regex_extract(
                     'command',

@@ -127,7 +127,7 @@ described as (
 
         -- numbers
         case
-            when unioned.url like 'data:%' then {{ byte_length('unioned.url') }}
+            when unioned.url like 'data:%' then {{ text_bytes('unioned.url') }}
         end as inline_size_bytes,
 
         -- booleans

@@ -1,0 +1,167 @@
+"""Removing old text from the warehouse: what was said goes, every figure stays."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from ingest import words
+from ingest.copies import Progress
+from ingest.documents import ENTITIES, Entity, canonical
+from ingest.landing import CHUNK_ROWS, begin_removal, end_removal, remove_texts
+from ingest.releases import releases
+from ingest.texts import without_text
+from ingest.warehouse import NothingLoadedError, open_warehouse
+
+_CHANGED = "coalesce(origin_modified_at, first_loaded_at)"
+_NOTED_MS = {
+    "projects": "null",
+    "sessions": "coalesce(payload ->> '$.time.updated', payload ->> '$.time.created')",
+    "todos": "(select max(payload ->> '$.time.updated') from raw.sessions as of where of.source_id = "
+    "old.source_id and of.document_id = old.document_id)",
+    "messages": "payload ->> '$.time.created'",
+    "session_messages": "payload ->> '$.time.created'",
+    "parts": "coalesce(payload ->> '$.time.start', payload ->> '$.state.time.start', "
+    "payload ->> '$.time.created', (select max(payload ->> '$.time.created') from raw.messages as of "
+    "where of.source_id = old.source_id and of.document_id = old.message_id))",
+}
+_NOTED_MS["session_diffs"] = _NOTED_MS["todos"]
+_PAST = """
+    select source_id, document_id from raw.{entity} as old
+    where text_removed_at is null
+        and least(
+            {changed},
+            coalesce(make_timestamp(try_cast({noted_ms} as bigint) * 1000), {changed})
+        ) < ?
+"""
+_CHUNK = """
+    select source_id, document_id, payload from raw.{entity}
+    where (source_id, document_id) in (select (source_id, document_id) from chunk)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed, or would be: documents looked at and changed, and bytes of their JSON."""
+
+    is_dry_run: bool
+    older_than: datetime
+    batch_id: int | None
+    n_documents: int
+    n_changed: int
+    payload_bytes_before: int
+    payload_bytes_after: int
+    warehouse_bytes_before: int
+    warehouse_bytes_after: int
+    n_releases: int
+    n_backups: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return it in JSON types."""
+        return {name: getattr(self, name) for name in self.__slots__} | {
+            "older_than": self.older_than.isoformat()
+        }
+
+
+def prune(
+    warehouse: Path,
+    days: int,
+    *,
+    dry_run: bool = False,
+    progress: Progress = lambda step: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Pruned:
+    """Remove the texts of documents that were written, or changed last, more than so many days ago.
+
+    Each chunk is committed on its own: after a kill, the next call goes on. Releases and backups keep
+    what they hold. Raises IngestError where there is no warehouse, or it is in use.
+    """
+    if not warehouse.is_file():
+        raise NothingLoadedError(f"There is no warehouse at {warehouse} yet. Load first: `make run`.")
+    now = clock()
+    limit = now - timedelta(days=days)
+    before = warehouse.stat().st_size
+    n_documents = n_changed = bytes_before = bytes_after = 0
+    batch_id = None
+    with open_warehouse(warehouse, read_only=dry_run) as connection:
+        old = {entity: _past(connection, entity, limit) for entity in ENTITIES}
+        n_all = sum(ids.num_rows for ids in old.values())
+        if n_all and not dry_run:
+            batch_id = begin_removal(connection, now)
+        for entity, ids in old.items():
+            for chunk, payloads in _chunks(connection, entity, ids):
+                stripped = [_strip(entity, payload) for payload in payloads]
+                n_documents += len(payloads)
+                n_changed += sum(map(str.__ne__, payloads, stripped))
+                bytes_before += sum(len(payload.encode()) for payload in payloads)
+                bytes_after += sum(len(payload.encode()) for payload in stripped)
+                if batch_id is not None:
+                    table = chunk.set_column(2, "payload", pa.array(stripped, pa.string()))
+                    remove_texts(connection, entity, table, batch_id, now)
+                progress(f"removing texts: {n_documents:,} of {n_all:,} documents")
+        if batch_id is not None:
+            end_removal(connection, batch_id, clock(), n_changed)
+            connection.execute("checkpoint")
+    return Pruned(
+        is_dry_run=dry_run,
+        older_than=limit,
+        batch_id=batch_id,
+        n_documents=n_documents,
+        n_changed=n_changed,
+        payload_bytes_before=bytes_before,
+        payload_bytes_after=bytes_after,
+        warehouse_bytes_before=before,
+        warehouse_bytes_after=warehouse.stat().st_size,
+        n_releases=len(releases(warehouse)),
+        n_backups=len(list((warehouse.parent / "backups").glob(f"*/{warehouse.name}"))),
+    )
+
+
+def describe(pruned: Pruned) -> str:
+    """Return what was done as lines for a person."""
+    would = "would be " if pruned.is_dry_run else ""
+    since = words.when(pruned.older_than)
+    if not pruned.n_documents:
+        return f"No text is older than {since}."
+    lines = [
+        f"The texts of {words.count(pruned.n_changed, 'document')} from before {since} {would}removed: "
+        f"{words.size(pruned.payload_bytes_before)} of JSON {'would be' if would else 'became'} "
+        f"{words.size(pruned.payload_bytes_after)}.",
+    ]
+    if not pruned.is_dry_run:
+        lines.append(
+            f"The warehouse file has {words.size(pruned.warehouse_bytes_after)} (before: "
+            f"{words.size(pruned.warehouse_bytes_before)}). The tables still hold the texts until they are "
+            "built anew. Next: make run"
+        )
+    if pruned.n_releases or pruned.n_backups:
+        lines.append(
+            f"{words.count(pruned.n_releases, 'release')} and {words.count(pruned.n_backups, 'backup')} keep "
+            "the texts that they hold until they are removed."
+        )
+    return "\n".join(lines)
+
+
+def _past(connection: duckdb.DuckDBPyConnection, entity: Entity, limit: datetime) -> pa.Table:
+    """Return the ids (source_id, document_id) of documents from before the limit that still have text."""
+    query = _PAST.format(entity=entity, changed=_CHANGED, noted_ms=_NOTED_MS[entity])
+    return connection.execute(query, [limit.replace(tzinfo=None)]).to_arrow_table()
+
+
+def _chunks(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, ids: pa.Table
+) -> Iterator[tuple[pa.Table, list[str]]]:
+    """Yield documents (source_id, document_id, payload), at most CHUNK_ROWS at once, and their payloads."""
+    for offset in range(0, ids.num_rows, CHUNK_ROWS):
+        connection.register("chunk", ids.slice(offset, CHUNK_ROWS))
+        table = connection.execute(_CHUNK.format(entity=entity)).to_arrow_table()
+        connection.unregister("chunk")
+        yield table, table.column("payload").to_pylist()
+
+
+def _strip(entity: Entity, payload: str) -> str:
+    return canonical(without_text(entity, orjson.loads(payload)))[0].decode()
