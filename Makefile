@@ -13,10 +13,8 @@ BIN := .venv/bin
 PACKAGES := ingest reports alerts elementary_report
 INGEST := $(BIN)/python -m ingest
 DBT := $(BIN)/dbt --no-use-colors
-# dbt overwrites its results at the next command.
-KEEP_RESULTS := $(INGEST) land-artifacts > /dev/null
 REPORT := $(BIN)/python -m reports
-BRIEFLY := $(BIN)/python tools/briefly.py
+BRIEFLY := $(BIN)/python -m ingest.briefly
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
 LINT_WAREHOUSE := target/lint/opencode.duckdb
@@ -39,23 +37,8 @@ help: ## List what can be done
 setup: ready ## Install everything into .venv, get the dbt packages, create an empty warehouse
 	@echo "Set-up is complete. Next: make run"
 
-# Whatever fails, the checks are made and the report is written: then they are needed most.
-run: ready ## Load OpenCode's history (else the sample), build the warehouse, test it, judge it, report
-	@echo "Run 1/5: loading OpenCode's records"
-	@$(INGEST) load --fallback sample || [ $$? -eq 1 ]
-	@set -o pipefail; failed=0; \
-	    echo "Run 2/5: building the tables (dbt seed, dbt run)"; \
-	    $(DBT) seed | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
-	    $(DBT) run --exclude tag:quality | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
-	    echo "Run 3/5: testing them (dbt test)"; \
-	    $(DBT) test --exclude tag:quality | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
-	    echo "Run 4/5: timing queries, making the health checks"; \
-	    $(INGEST) time-queries > /dev/null || failed=1; \
-	    $(DBT) build --select tag:quality | $(BRIEFLY) || failed=1; $(KEEP_RESULTS); \
-	    $(INGEST) status; \
-	    echo; echo "Run 5/5: writing the report"; \
-	    $(REPORT) || failed=1; \
-	    exit $$failed
+run: ready ## Load OpenCode's history (else the sample), build, test, judge and release the warehouse, report
+	@$(INGEST) run --fallback sample
 
 # Whether or not the run failed: then an alert is needed most.
 daily: ready ## What a scheduled job does: run, then alert where a channel is set (docs/operations.md)

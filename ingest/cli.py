@@ -27,6 +27,7 @@ from ingest import (
     health,
     load,
     logs,
+    pipeline,
     query_timings,
     releases,
     restore,
@@ -42,6 +43,8 @@ from ingest.landing import Counts, land_run
 from ingest.load import Options
 from ingest.warehouse import open_warehouse
 
+log = logging.getLogger(__name__)
+
 EXIT_OK, EXIT_PROBLEMS, EXIT_USER_ERROR = 0, 1, 2
 _QUIET_S = 2.0
 
@@ -49,7 +52,8 @@ _QUIET_S = 2.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, 1 (done, but something needs the user), or 2 (nothing could be done)."""
     arguments = _parser().parse_args(argv)
-    logs.configure(arguments.log, logging.INFO if arguments.log else logging.WARNING)
+    log_format: logs.LogFormat | None = arguments.log or ("text" if arguments.run is _watch else None)
+    logs.configure(log_format, logging.INFO if log_format else logging.WARNING)
     os.umask(0o077)  # stores are private, and so is what is made of them
     try:
         configured = settings.from_environment(
@@ -110,22 +114,30 @@ def _parser() -> argparse.ArgumentParser:
     init = commands.add_parser("init", parents=[common], help="make an empty warehouse where there is none")
     init.set_defaults(run=_init)
 
-    load_ = commands.add_parser(
-        "load", parents=[common], help="land what is new, changed or gone since the last load"
-    )
-    load_.add_argument(
+    loading = argparse.ArgumentParser(add_help=False)
+    loading.add_argument(
         "--fallback", metavar="PATH", help="a sample store, used where no store is named and none found"
     )
-    load_.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
-    load_.add_argument(
+    loading.add_argument(
         "--rehash", action="store_true", help="read every document again, whatever its time says"
     )
-    load_.add_argument(
+    loading.add_argument(
         "--accept-deletions",
         action="store_true",
         help="mark documents as deleted even where a store is suddenly empty or gone",
     )
+    load_ = commands.add_parser(
+        "load", parents=[common, loading], help="land what is new, changed or gone since the last load"
+    )
+    load_.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     load_.set_defaults(run=_load)
+
+    run = commands.add_parser(
+        "run",
+        parents=[common, loading],
+        help="load, build, test, make the health checks, release what is clean, write the report",
+    )
+    run.set_defaults(run=_run)
 
     watch = commands.add_parser(
         "watch", parents=[common], help="load, and go on landing what changes until it is ended"
@@ -137,7 +149,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="compare all of a store with what is landed, for what the system told nothing of (default: 300)",
     )
-    watch.set_defaults(run=_watch, log="text")
+    watch.add_argument(
+        "--build-every",
+        type=_seconds,
+        metavar="SECONDS",
+        help="build, test, release and report so often, where something changed (default: never)",
+    )
+    watch.set_defaults(run=_watch)
 
     status_ = commands.add_parser(
         "status", parents=[common], help="what the warehouse holds, and its last load"
@@ -230,22 +248,38 @@ def _init(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     return EXIT_OK
 
 
-def _load(arguments: argparse.Namespace, configured: settings.Settings) -> int:
-    options = Options(
-        dry_run=arguments.dry_run, rehash=arguments.rehash, accept_deletions=arguments.accept_deletions
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        dry_run=getattr(arguments, "dry_run", False),
+        rehash=arguments.rehash,
+        accept_deletions=arguments.accept_deletions,
     )
+
+
+def _load(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     with _progress() as progress:
-        result = load.load(configured, options, progress)
+        result = load.load(configured, _options(arguments), progress)
     _print(arguments, result.as_json(), load.describe(result))
     return EXIT_PROBLEMS if result.problems else EXIT_OK
+
+
+def _run(arguments: argparse.Namespace, configured: settings.Settings) -> int:
+    with _progress() as progress:
+        outcome = pipeline.run(configured, _options(arguments), progress)
+    return EXIT_PROBLEMS if outcome.failed else EXIT_OK
 
 
 def _watch(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    options = watcher.WatchOptions(compare_every=arguments.compare_every)
-    watcher.Watcher(configured, options, stop).run()
+
+    def build() -> bool:
+        outcome = pipeline.build(configured, log.info, stop)
+        return not outcome.failed
+
+    options = watcher.WatchOptions(compare_every=arguments.compare_every, build_every=arguments.build_every)
+    watcher.Watcher(configured, options, stop, build=build).run()
     return EXIT_OK
 
 

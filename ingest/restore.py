@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -14,10 +13,10 @@ import duckdb
 from ingest import backup, copies, words
 from ingest.copies import Contents, Progress
 from ingest.errors import IngestError
-from ingest.warehouse import WAIT_S, WarehouseBusyError, open_warehouse
+from ingest.lock import BusyError, Patience, writing
+from ingest.warehouse import open_warehouse
 
 REPLACED = "replaced"
-_RETRY_S = 0.25
 _USE_ANOTHER = "Nothing was changed. Use another backup."
 _KNOWN = "select size_bytes, n_documents from raw.backups where sha256 = ?"
 
@@ -49,7 +48,7 @@ def restore(
     unverified: bool = False,
     progress: Progress = lambda step: None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    wait_s: float = WAIT_S,
+    wait_s: float | None = None,
 ) -> Restored:
     """Put a backup (its folder or file; by default the newest beside the warehouse) in the warehouse's place.
 
@@ -62,21 +61,21 @@ def restore(
     file = _backup_file(warehouse, source)
     with _told(file):
         warehouse.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The lock of all writers belongs here, around everything that follows.
         part = warehouse.with_name(f".{warehouse.name}{copies.PART_SUFFIX}")
-        part.unlink(missing_ok=True)
-        try:
-            size_bytes = _copy(file, part, progress)
-            progress("verifying the copy")
-            sha256 = copies.sha256(part)
-            verified_by = _verify_hash(warehouse, file, size_bytes, sha256, unverified, wait_s)
-            contents = _verify_contents(part, file)
-            with _exclusively(warehouse, wait_s):
-                replaced = _keep_present(warehouse, clock())
-                part.replace(warehouse)
-            copies.sync(warehouse.parent)
-        finally:
+        with writing(warehouse, Patience(wait_s)):
             part.unlink(missing_ok=True)
+            try:
+                size_bytes = _copy(file, part, progress)
+                progress("verifying the copy")
+                sha256 = copies.sha256(part)
+                verified_by = _verify_hash(warehouse, file, size_bytes, sha256, unverified, wait_s)
+                contents = _verify_contents(part, file)
+                with _exclusively(warehouse, Patience(wait_s)):
+                    replaced = _keep_present(warehouse, clock())
+                    part.replace(warehouse)
+                copies.sync(warehouse.parent)
+            finally:
+                part.unlink(missing_ok=True)
     return Restored(
         warehouse=str(warehouse),
         backup=str(file),
@@ -144,7 +143,7 @@ def _copy(file: Path, part: Path, progress: Progress) -> int:
 
 
 def _verify_hash(
-    warehouse: Path, file: Path, size_bytes: int, sha256: str, unverified: bool, wait_s: float
+    warehouse: Path, file: Path, size_bytes: int, sha256: str, unverified: bool, wait_s: float | None
 ) -> str:
     """Return what the hash was compared with. Raises IngestError where it differs or nothing knows it."""
     manifest = copies.read_manifest(file.parent)
@@ -176,7 +175,7 @@ def _verify_contents(part: Path, file: Path) -> Contents:
     return found
 
 
-def _settle(warehouse: Path, sha256: str, wait_s: float) -> bool:
+def _settle(warehouse: Path, sha256: str, wait_s: float | None) -> bool:
     """Write the present warehouse's log into its file, where it can be opened; say if it knows a backup."""
     if not warehouse.exists():
         return False
@@ -184,7 +183,7 @@ def _settle(warehouse: Path, sha256: str, wait_s: float) -> bool:
         with open_warehouse(warehouse, wait_s=wait_s) as connection:
             known = connection.execute(_KNOWN, [sha256]).fetchall()
             connection.execute("checkpoint")
-    except WarehouseBusyError:
+    except BusyError:
         raise
     except (IngestError, duckdb.Error):  # broken: that is why a backup is restored
         return False
@@ -192,23 +191,25 @@ def _settle(warehouse: Path, sha256: str, wait_s: float) -> bool:
 
 
 @contextmanager
-def _exclusively(warehouse: Path, wait_s: float) -> Iterator[None]:
-    """Hold the lock that DuckDB takes on the file, broken as it may be, where there is one."""
+def _exclusively(warehouse: Path, patience: Patience) -> Iterator[None]:
+    """Hold the lock that DuckDB takes on the file, broken as it may be, where there is one.
+
+    A client of DuckDB may have it open that knows nothing of the lock of those who write.
+    """
     if not warehouse.exists():
         yield
         return
     with warehouse.open("r+b") as file:
-        started = time.monotonic()
         while True:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() - started >= wait_s:
-                    raise WarehouseBusyError(
+                if patience.is_over():
+                    raise BusyError(
                         f"The warehouse {warehouse} is in use. Try again when that has finished.", None
                     ) from None
-                time.sleep(_RETRY_S)
+                patience.wait(f"the warehouse {warehouse}", "a program that has it open")
         yield
 
 

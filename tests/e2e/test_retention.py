@@ -1,7 +1,6 @@
 """Old texts are removed from a built warehouse of a real history, and every figure stays."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Restoring: verified before anything changes, nothing lost at any moment, whatever became of the warehouse."""
+"""Restoring: verified before anything changes, nothing lost at any moment."""
 
 import hashlib
 import json
@@ -18,8 +18,9 @@ from ingest import restore as restoring
 from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
+from ingest.lock import BusyError
 from ingest.restore import Restored, restore
-from ingest.warehouse import WarehouseBusyError, open_warehouse
+from ingest.warehouse import open_warehouse
 from tests.ingest.stores import Warehouse, json_tree, part, part_file, write
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -87,7 +88,7 @@ def test_the_newest_backup_is_put_in_place_and_what_was_there_is_kept(loaded: Wa
     for path in (loaded.path, kept(restored).path, kept(restored).path.parent):
         assert stat.S_IMODE(path.stat().st_mode) in (0o600, 0o700)
     assert {path.name for path in loaded.path.parent.iterdir()} == {
-        *("backups", "replaced", "opencode.duckdb", "opencode.status.json")
+        *("backups", "replaced", "opencode.duckdb", "opencode.lock", "opencode.status.json")
     }
     assert loaded.load(loaded.path.parents[1] / "store").counts.written == 1
     assert loaded.value(PARTS) == 5
@@ -200,7 +201,7 @@ def test_a_warehouse_in_use_is_not_replaced(loaded: Warehouse) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
-        with pytest.raises(WarehouseBusyError):
+        with pytest.raises(BusyError):
             restore(loaded.path, wait_s=0.3)
         process.communicate()
     assert loaded.value(PARTS) == 5
