@@ -2,8 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run daily answer health report backup restore releases rollback prune alert elementary-report test lint docs dictionary questions errors-eval \
-    pricing clean ready
+.PHONY: help setup run watch daily answer health report backup restore releases rollback prune alert \
+    elementary-report test lint docs dictionary questions errors-eval pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -13,7 +13,6 @@ BIN := .venv/bin
 PACKAGES := ingest reports alerts elementary_report
 INGEST := $(BIN)/python -m ingest
 DBT := $(BIN)/dbt --no-use-colors
-REPORT := $(BIN)/python -m reports
 BRIEFLY := $(BIN)/python -m ingest.briefly
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
@@ -39,6 +38,9 @@ setup: ready ## Install everything into .venv, get the dbt packages, create an e
 
 run: ready ## Load OpenCode's history (else the sample), build, test, judge and release the warehouse, report
 	@$(INGEST) run --fallback sample
+
+watch: ready ## Load, and land what changes until you end it: make watch BUILD_EVERY=900 to build as well
+	@$(INGEST) watch $(if $(BUILD_EVERY),--build-every $(BUILD_EVERY))
 
 # Whether or not the run failed: then an alert is needed most.
 daily: ready ## What a scheduled job does: run, then alert where a channel is set (docs/operations.md)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -25,6 +26,7 @@ from ingest.warehouse import open_warehouse
 
 PROJECT = Path(__file__).resolve().parents[1]
 Say = Callable[[str], object]
+SAY: Say = partial(print, flush=True)  # who reads it through a pipe sees each step when it begins
 
 _DBT_ENVIRONMENT = {
     "DBT_PROFILES_DIR": str(PROJECT),
@@ -42,7 +44,7 @@ class Outcome:
 
 
 def run(
-    settings: Settings, options: load.Options, progress: load.Progress | None = None, say: Say = print
+    settings: Settings, options: load.Options, progress: load.Progress | None = None, say: Say = SAY
 ) -> Outcome:
     """Load and build, with the words of each step. Raises IngestError where nothing can be loaded."""
     settings.warehouse.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,16 +54,14 @@ def run(
         return build(settings, say)
 
 
-def build(settings: Settings, say: Say = print, stop: threading.Event | None = None) -> Outcome:
+def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = None) -> Outcome:
     """Build what is loaded, test and judge it, publish what is clean, and write the report.
 
     Setting `stop` ends dbt at once: nothing is published then. Raises IngestError where the project is not
     here.
     """
     if not (PROJECT / "dbt_project.yml").is_file():
-        raise IngestError(
-            f"The dbt project is not at {PROJECT}: this needs a checkout of opencode-warehouse."
-        )
+        raise IngestError(f"There is no dbt project at {PROJECT}: use a checkout of opencode-warehouse.")
     outcome = Outcome()
     warehouse = settings.warehouse
     with writing(warehouse):
