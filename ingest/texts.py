@@ -156,7 +156,7 @@ def _arguments(value: dict[str, JsonValue], tool: str) -> tuple[dict[str, JsonVa
     if isinstance(patch, str) and patch:
         stripped["patchText"] = "\n".join([*_FILE_LINE.findall(patch), marker(patch)])
     command = value.get("command")
-    if not isinstance(command, str) or PROGRAM in value:
+    if not isinstance(command, str):
         return stripped, []
     found = _PROGRAM_OF.search(command)
     stripped[PROGRAM] = found[1] if found else ""

@@ -11,7 +11,8 @@ documents as (
             first_loaded_at,
             loaded_at,
             coalesce(origin_modified_at, first_loaded_at) as last_changed_at,
-            deleted_at
+            deleted_at,
+            text_removed_at
         from {{ ref('stg_opencode__' ~ entity) }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -26,7 +27,8 @@ moments as (
         {% if var('retention_days') is none -%}
             cast(null as timestamp) as kept_since
         {%- else -%}
-            {{ dbt.dateadd('day', -(var('retention_days') | int), 'checked_at') }} as kept_since
+            -- a day of grace, as texts are removed once a day
+            {{ dbt.dateadd('day', -(var('retention_days') | int) - 1, 'checked_at') }} as kept_since
         {%- endif %}
     from {{ ref('int_health_moments') }}
 
@@ -48,8 +50,14 @@ counted as (
                     then 1
             end
         ) as n_new_week_before,
-        count(case when documents.last_changed_at < moments.kept_since then 1 end)
-            as n_past_retention
+        count(
+            case
+                when
+                    documents.last_changed_at < moments.kept_since
+                    and documents.text_removed_at is null
+                    then 1
+            end
+        ) as n_past_retention
     from documents
     cross join moments
     group by documents.source_id

@@ -46,7 +46,8 @@ raw_messages as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from {{ source('opencode', 'messages') }}
 
 ),
@@ -120,7 +121,8 @@ extracted as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from parsed
 
 )

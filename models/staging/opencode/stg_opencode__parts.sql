@@ -68,7 +68,8 @@ raw_parts as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from {{ source('opencode', 'parts') }}
 
 ),
@@ -174,7 +175,8 @@ extracted as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from parsed
 
 )

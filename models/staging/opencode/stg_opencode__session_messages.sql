@@ -39,7 +39,8 @@ raw_session_messages as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from {{ source('opencode', 'session_messages') }}
 
 ),
@@ -102,7 +103,8 @@ extracted as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from parsed
 
 )

@@ -46,7 +46,8 @@ raw_sessions as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from {{ source('opencode', 'sessions') }}
 
 ),
@@ -118,7 +119,8 @@ extracted as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from parsed
 
 )

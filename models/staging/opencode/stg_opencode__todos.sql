@@ -12,7 +12,8 @@ raw_todos as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from {{ source('opencode', 'todos') }}
 
 ),
@@ -36,7 +37,8 @@ extracted as (
         first_loaded_at,
         loaded_at,
         load_batch_id,
-        deleted_at
+        deleted_at,
+        text_removed_at
     from raw_todos
 
 )
