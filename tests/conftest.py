@@ -23,9 +23,9 @@ BROWSER_OPTIONS = (
     "--disable-sync",
 )
 # What `history` builds once a process: these files' tests stay together.
-SHARE_BUILT_HISTORIES = {"costs", "errors", "exports", "forks", "reconciliation", "tracing"}
+SHARE_BUILT_HISTORIES = {"costs", "errors", "exports", "forks", "reconciliation", "retention", "tracing"}
 # And those that read the bundled sample, built once as well.
-SHARE_THE_SAMPLE = {"health_checks", "project", "report_pages"}
+SHARE_THE_SAMPLE = {"health_checks", "project", "recovery", "report_pages"}
 
 
 class SharedBuilds(LoadFileScheduling):

@@ -211,6 +211,16 @@ def test_branch_and_commit_are_those_of_git_after_every_command(
             wrong.append((step.command, (branch, head[:9]), (git_branch, git_commit)))
     assert not wrong, "\n".join(map(str, wrong))
 
+    # All of it is still known when nothing but git's own words are left.
+    events = "select * exclude (load_batch_id) from git_events order by git_event_id"
+    operations = "select * exclude (load_batch_id, git_diff) from file_operations order by file_op_id"
+    before = warehouse.query(events), warehouse.query(operations)
+    warehouse.prune(0)
+    warehouse.dbt("run", "--select", "+git_events", "+file_operations")
+    assert "first; git checkout -b no" not in str(warehouse.query("select payload from raw.parts"))
+    assert warehouse.query(events) == before[0]
+    assert warehouse.query(operations) == before[1]
+
 
 def test_how_much_is_known_is_what_the_page_says(history: Callable[[str], Any]) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "git.md").read_text()
