@@ -60,7 +60,7 @@ class WatchedSource:
         self.message: str | None = None
         self._known = known
         self._schema_version = schema_version
-        self._hashes: dict[tuple[Entity, str], str] = {}
+        self._landed: dict[tuple[Entity, str], tuple[str, int | None, int]] = {}
         self._broken: dict[str, _Broken] = {}
         self._rejected: set[Rejection] | None = None
         self._signature: Signature | None = None
@@ -132,12 +132,12 @@ class WatchedSource:
     def landed(self, found: Found) -> None:
         """Note that what was found is committed."""
         for document in found.documents:
-            self._hashes[document.entity, document.document_id] = document.payload_hash
+            self._landed[document.entity, document.document_id] = _version(document)
             self._settle(document)
         for entity, ids in found.vanished.items():
             for document_id in ids:
                 self._known[entity].delete(document_id)
-                self._hashes.pop((entity, document_id), None)
+                self._landed.pop((entity, document_id), None)
         if found.has_all_rejections:
             self._rejected = set(found.rejections)
             self._schema_version = found.schema_version
@@ -192,7 +192,7 @@ class WatchedSource:
 
     def _is_changed(self, document: Document) -> bool:
         self._broken.pop(document.origin, None)
-        if self._hashes.get((document.entity, document.document_id)) != document.payload_hash:
+        if self._landed.get((document.entity, document.document_id)) != _version(document):
             return True
         self._settle(document)
         return False
@@ -231,6 +231,10 @@ class WatchedSource:
 
     def _waiting(self) -> Iterator[_Broken]:
         return (broken for broken in self._broken.values() if not broken.is_given_up)
+
+
+def _version(document: Document) -> tuple[str, int | None, int]:
+    return document.payload_hash, document.modified_us, document.size_bytes
 
 
 def _sign(path: str) -> tuple[int, int, int] | None:

@@ -174,31 +174,40 @@ def read_files(
     A path that is gone, or that holds no document, yields nothing: what is gone takes a whole reading.
     """
     tree = source.root / TREE
-    for path in dict.fromkeys(paths):
+    for file, folder in _files(tree, paths).items():
+        document_id = _text(file.stem)
+        found = _read_file(
+            tree,
+            file,
+            folder,
+            document_id,
+            _text(file.parent.name),
+            f"{_text(file.parent.relative_to(source.root).as_posix())}/{document_id}.json",
+            known[folder.entity].peek(document_id),
+        )
+        if isinstance(found, Document | Rejection):
+            yield found
+
+
+def _files(tree: Path, paths: Iterable[Path]) -> dict[Path, Folder]:
+    """Return the files that hold documents among these paths and directly in these folders, each once."""
+    files = {}
+    for path in paths:
         place = path.relative_to(tree).parts
         folder = next((folder for folder in FOLDERS if place and folder.name == place[0]), None)
-        if folder is None or len(place) > 2 + folder.is_nested:
+        if folder is None:
             continue
-        files = [path]
-        if path.suffix != ".json" and len(place) == 1 + folder.is_nested:
-            files = [Path(entry.path) for entry in list_folder(path, [])]
-        for file in files:
-            if file.suffix != ".json" or len(file.relative_to(tree).parts) != 2 + folder.is_nested:
-                continue
-            if not file.parent.resolve().is_relative_to(tree.resolve()):  # a link that leaves the store
-                continue
-            document_id = _text(file.stem)
-            found = _read_file(
-                tree,
-                file,
-                folder,
-                document_id,
-                _text(file.parent.name),
-                f"{_text(file.parent.relative_to(source.root).as_posix())}/{document_id}.json",
-                known[folder.entity].peek(document_id),
-            )
-            if isinstance(found, Document | Rejection):
-                yield found
+        depth = 1 + folder.is_nested
+        inside = [path]
+        if len(place) == depth:  # a folder that is new: what was written into it before it was listened to
+            inside = [path / entry.name for entry in list_folder(path, [])]
+        for file in inside:
+            if file.suffix == ".json" and len(file.relative_to(tree).parts) == depth + 1:
+                files[file] = folder
+    # a folder that is a link may leave the store
+    return {
+        file: folder for file, folder in files.items() if file.parent.resolve().is_relative_to(tree.resolve())
+    }
 
 
 def _ids(folder: Folder, document_id: str, parent: str) -> list[tuple[str, str]]:
