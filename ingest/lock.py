@@ -104,6 +104,11 @@ def lock_path(warehouse: Path) -> Path:
     return warehouse.with_name("opencode.lock")
 
 
+def watch_lock_path(warehouse: Path) -> Path:
+    """Return the path of the lock of the one watch that a warehouse has."""
+    return warehouse.with_name("opencode.watch.lock")
+
+
 @contextmanager
 def writing(warehouse: Path, patience: Patience | None = None) -> Iterator[None]:
     """Hold the right to write to a warehouse, whose folder is there; wait for it, where another has it.

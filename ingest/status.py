@@ -2,15 +2,16 @@
 
 import shlex
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from ingest import words
 from ingest.documents import ENTITIES, REASONS
-from ingest.lock import BusyError
+from ingest.lock import BusyError, is_stale, lock_path, read_holder, watch_lock_path
 from ingest.releases import to_read
-from ingest.sync_state import read_status
+from ingest.sync_state import ENDED, read_status
 from ingest.warehouse import open_warehouse
 
 Figures = dict[str, object]
@@ -30,6 +31,7 @@ def status(warehouse: Path) -> Figures:
                 "to_read": str(to_read(warehouse)),
                 "size_bytes": warehouse.stat().st_size,
                 "busy": None,
+                "sync": sync(warehouse),
                 "last_load": _row(connection, _LAST_LOAD),
                 "sources": _rows(connection, _SOURCES),
                 "documents": _row(connection, _DOCUMENTS),
@@ -37,9 +39,31 @@ def status(warehouse: Path) -> Figures:
                 "history": _built(connection),
             }
     except BusyError as busy:
-        live = read_status(warehouse)
-        is_load = live is not None and busy.pid is not None and live.get("pid") == busy.pid
-        return {"warehouse": str(warehouse), "busy": str(busy), "live": live if is_load else None}
+        return {"warehouse": str(warehouse), "busy": str(busy), "sync": sync(warehouse, busy.pid)}
+
+
+def sync(warehouse: Path, pid_of_holder: int | None = None) -> Figures:
+    """Return where the last load or watch is, whether it still runs, and who may write just now.
+
+    It needs no look into the warehouse. `pid_of_holder` is the process that has its file open.
+    """
+    lock, watch_lock = lock_path(warehouse), watch_lock_path(warehouse)
+    live = read_status(warehouse) or {}
+    holders = [read_holder(path) for path in (lock, watch_lock) if not is_stale(path)]
+    pids = {pid_of_holder, *(holder.pid for holder in holders if holder is not None)}
+    holder = read_holder(lock)
+    return {
+        **{name: live.get(name) for name in _LIVE},
+        "is_running": live.get("pid") in pids - {None},
+        "lock": None if holder is None else str(holder),
+        "lock_is_stale": is_stale(lock),
+    }
+
+
+_LIVE = (
+    *("phase", "entered_at", "updated_at", "program", "pid", "host"),
+    *("batch_id", "n_scanned", "n_commits", "committed_at", "lag_s"),
+)
 
 
 _LAST_LOAD = """
@@ -99,12 +123,9 @@ def _row(connection: duckdb.DuckDBPyConnection, query: str) -> Figures | None:
 
 def describe(figures: Figures) -> str:
     """Return the figures of `status` for a person, closing with what to look at next."""
+    sync_lines = ["Sync", *_sync(figures["sync"])]
     if figures["busy"] is not None:
-        live = figures["live"]
-        doing = ""
-        if isinstance(live, dict):
-            doing = f" It is at {live.get('phase')}, {_int(live.get('n_scanned')):,} documents."
-        return words.printable(f"{figures['busy']}{doing}")
+        return "\n".join([words.printable(figures["busy"]), "", *sync_lines])
     lines = ["Found"]
     sources = rows(figures["sources"])
     for source in sources:
@@ -124,6 +145,7 @@ def describe(figures: Figures) -> str:
             f"{batch['n_written'] or 0:,} written, {batch['n_unchanged'] or 0:,} unchanged, "
             f"{batch['n_deleted'] or 0:,} deleted"
         )
+    lines += ["", *sync_lines]
     lines += ["", "Rejected", *_rejects(rows(figures["rejected"]))]
     lines += ["", "History", *_history(figures["history"])]
     lines += [
@@ -138,6 +160,35 @@ def describe(figures: Figures) -> str:
         if source["status"] not in ("ok", "missing")
     ]
     return "\n".join(lines)
+
+
+def _sync(sync: object) -> list[str]:
+    if not isinstance(sync, dict) or sync["phase"] is None:
+        return ["  no load or watch has left its state here"]
+    who = words.printable(f"{sync['program']} (process {sync['pid']} on {sync['host']})")
+    since = words.when(_time(sync["entered_at"]))
+    phase = words.printable(sync["phase"])
+    if sync["is_running"]:
+        lines = [f"  {phase} since {since}: {who}, {_int(sync['n_scanned']):,} documents looked at"]
+        if sync["committed_at"] is not None:
+            commits = words.count(_int(sync["n_commits"]), "commit")
+            committed = _time(sync["committed_at"])
+            lines.append(f"  {commits}, the last at {committed:%H:%M:%S} UTC; {sync['lag_s']} s behind")
+    elif phase in ENDED:
+        lines = [f"  {phase} since {since}: nothing runs"]
+    else:
+        lines = [
+            f"  {phase} since {since}: {who} ended in the middle; the next load completes what is missing"
+        ]
+    if sync["lock_is_stale"]:
+        lines.append(f"  a stale lock of {words.printable(sync['lock'])}: whoever writes next takes it over")
+    elif sync["lock"] is not None:
+        lines.append(f"  in use by {words.printable(sync['lock'])}")
+    return lines
+
+
+def _time(text: object) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))
 
 
 def _rejects(rejected: list[Figures]) -> list[str]:

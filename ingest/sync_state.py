@@ -30,6 +30,9 @@ PHASE_OF_ENTITY = {
 }
 """The phases of a load between `init` and `idle`."""
 
+ENDED = ("idle", "stopped")
+"""The phases in which nothing goes on."""
+
 WRITE_INTERVAL_S = 0.5
 
 

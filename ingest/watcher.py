@@ -21,7 +21,7 @@ from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing
 from ingest.load import Options, load
-from ingest.lock import BusyError, Patience, holding, writing
+from ingest.lock import BusyError, Patience, holding, watch_lock_path, writing
 from ingest.settings import Settings, find_sources
 from ingest.sources import json_store
 from ingest.sync_state import SyncState
@@ -103,8 +103,7 @@ class Watcher:
             warehouse.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise IngestError(f"The folder {warehouse.parent} cannot be made ({error.strerror}).") from None
-        lock = warehouse.with_name("opencode.watch.lock")
-        with holding(lock, f"the watch of {warehouse}", Patience(0)):
+        with holding(watch_lock_path(warehouse), f"the watch of {warehouse}", Patience(0)):
             self._state.enter("init")
             with suppress(_StoppedError):
                 while True:

@@ -62,8 +62,10 @@ def test_after_an_evening_of_faults_the_warehouse_is_that_of_a_fresh_load(tmp_pa
 
 
 def test_what_is_written_is_landed_within_seconds(tmp_path: Path) -> None:
-    evening = Evening(tmp_path, SEED, min(SECONDS, 60) / 2, WRITES_PER_SECOND)
+    seconds = min(SECONDS, 60) / 2
+    evening = Evening(tmp_path, SEED, seconds, WRITES_PER_SECOND)
     try:
+        time.sleep(seconds)
         figures = evening.finish()
     finally:
         evening.close()

@@ -115,13 +115,15 @@ def test_while_a_load_holds_the_warehouse_it_says_how_far_that_is(
         file.update(force=True, pid=pid, phase="bulk_parts", n_scanned=1234)
         text = describe(status(warehouse.path))
         assert f"(process {pid})" in text
-        assert "It is at bulk_parts, 1,234 documents." in text
+        assert "bulk_parts since never: pytest" in text
+        assert "1,234 documents looked at" in text
 
         # What a load said that ended long ago is not what the holder is doing.
         file.update(force=True, pid=os.getpid())
-        assert "It is at" not in describe(status(warehouse.path))
+        assert "documents looked at" not in describe(status(warehouse.path))
+        assert "ended in the middle" in describe(status(warehouse.path))
         status_path(warehouse.path).write_bytes(b"{}")
-        assert "It is at" not in describe(status(warehouse.path))
+        assert "has left its state here" in describe(status(warehouse.path))
 
 
 def test_a_rejection_for_a_reason_of_a_newer_loader_is_told_all_the_same(
