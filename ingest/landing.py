@@ -1,7 +1,7 @@
 """The only module that writes `raw.*`."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -362,6 +362,8 @@ class Landing:
         self._source: Source | None = None
         self._counts = Counts()
         self._rejections: list[Rejection] = []
+        self._open_rejections: set[tuple[str, str | None]] = set()
+        self._mended: set[tuple[str, str | None]] = set()
         self.batch_id = 0
 
     def __enter__(self) -> "Landing":
@@ -509,6 +511,14 @@ class Landing:
         self._source = source
         self._counts = Counts()
         self._rejections = []
+        self._open_rejections = set(
+            self._connection.execute(
+                """select entity, document_id from raw.rejected_documents
+                where source_id = ? and resolved_at is null""",
+                [source.source_id],
+            ).fetchall()
+        )
+        self._mended = set()
         self._chunks = {}
         if not self._dry_run and self._recorded(source) is None:
             self._record("incomplete", "The load was interrupted. Load again.", None, self._now)
@@ -526,6 +536,8 @@ class Landing:
             self._rejections.append(document)
             return
         self._counts.surrogates_replaced += document.n_surrogates
+        if (document.entity, document.document_id) in self._open_rejections:
+            self._mended.add((document.entity, document.document_id))
         chunk = self._chunks.setdefault(document.entity, _Chunk(document.entity))
         chunk.documents.append(document)
         chunk.n_bytes += len(document.payload)
@@ -683,6 +695,8 @@ class Landing:
 
     def _settle_rejections(self, source_id: str, *, is_complete: bool) -> int:
         """Record what was rejected now and resolve what is landed or gone; return how many were resolved."""
+        if not (self._open_rejections or self._rejections):
+            return 0
         connection = self._connection
         connection.register("rejections", _rejections_arrow(self._rejections))
         same = """r.source_id = ? and r.resolved_at is null and r.entity = n.entity
@@ -701,24 +715,27 @@ class Landing:
             from rejections as n where not exists (from raw.rejected_documents as r where {same})""",
             [source_id, self._now, self._now, self.batch_id, source_id],
         )
-        connection.unregister("rejections")
-        # After an incomplete read only what was landed in this very load is known to be mended.
+        # Whoever looked at a part of the source knows only what it met to be mended.
+        connection.register("mended", _keys_arrow(self._mended))
         landed = " union all ".join(
             f"""select '{entity}' as entity, document_id from raw.{entity}
-            where source_id = $source and deleted_at is null
-                and ($complete or load_batch_id = $batch)"""
+            where source_id = $source and deleted_at is null and $complete"""
             for entity in ENTITIES
         )
         resolved = connection.execute(
-            f"""with landed as ({landed})
+            f"""with landed as ({landed} union all select entity, document_id from mended)
             update raw.rejected_documents as r set resolved_at = $now, resolution = case
                 when entity = 'exports' or (entity, document_id) in (select (entity, document_id) from landed)
                 then 'landed' else 'vanished' end
-            where source_id = $source and resolved_at is null and load_batch_id < $batch
-                and ($complete or (entity, document_id) in (select (entity, document_id) from landed))
+            where source_id = $source and resolved_at is null
+                and not exists (from rejections as n where n.entity = r.entity and n.origin = r.origin
+                    and n.document_id is not distinct from r.document_id)
+                and ($complete or (entity, document_id) in (select (entity, document_id) from mended))
             returning 1""",
-            {"source": source_id, "now": self._now, "batch": self.batch_id, "complete": is_complete},
+            {"source": source_id, "now": self._now, "complete": is_complete},
         ).fetchall()
+        connection.unregister("mended")
+        connection.unregister("rejections")
         return len(resolved)
 
 
@@ -753,6 +770,11 @@ def _rejections_arrow(rejections: Sequence[Rejection]) -> pa.Table:
             "modified_us": pa.array([r.modified_us for r in rejections], pa.int64()),
         }
     )
+
+
+def _keys_arrow(keys: Iterable[tuple[str, str | None]]) -> pa.Table:
+    entities, ids = zip(*keys, strict=True) if keys else ((), ())
+    return pa.table({"entity": pa.array(entities, pa.string()), "document_id": pa.array(ids, pa.string())})
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> int:

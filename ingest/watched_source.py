@@ -52,9 +52,18 @@ class _Broken:
 
 
 class WatchedSource:
-    """A source with what is landed of it, so that a look needs no warehouse. Times are monotonic seconds."""
+    """A source with what is landed of it, so that a look needs no warehouse. Times are monotonic seconds.
 
-    def __init__(self, source: Source, known: Mapping[Entity, Known], schema_version: str | None) -> None:
+    `before` is what watched the source before, whose notes of files are taken over.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        known: Mapping[Entity, Known],
+        schema_version: str | None,
+        before: "WatchedSource | None" = None,
+    ) -> None:
         self.source = source
         self.status = "ok"
         self.message: str | None = None
@@ -64,7 +73,8 @@ class WatchedSource:
         self._broken: dict[str, _Broken] = {}
         self._rejected: set[Rejection] | None = None
         self._signature: Signature | None = None
-        self._files: set[Path] = set()
+        self._files: set[Path] = set() if before is None else before._files | before._looked_at
+        self._looked_at: set[Path] = set()
         self._wants_all = True
         self._looked_at_all_at = 0.0
         self._rests_until = 0.0
@@ -89,6 +99,7 @@ class WatchedSource:
 
     def insist(self) -> None:
         """Ask for a look at everything, and at once: something that was found could not be landed."""
+        self._files |= self._looked_at
         self._wants_all = True
         self._looked_at_all_at = self._rests_until = 0.0
 
@@ -100,20 +111,19 @@ class WatchedSource:
     def look(self) -> Iterator[Found]:
         """Yield what changed, in pieces to be landed one by one; call `landed` after each."""
         began = time.monotonic()
-        files, self._files = self._files, set()
-        if self._wants_all and began >= self._rests_until:
+        looks_at_all = self._wants_all and began >= self._rests_until
+        self._looked_at, self._files = self._files, set()
+        if self.source.kind == "json":  # what was written counts, even where time and size are as before
+            files = {*self._looked_at, *self._half_written()}
+            yield from self._pieces(self._part(), json_store.read_files(self.source, files, self._known))
+        elif self.source.kind == "sqlite" and not looks_at_all:
+            known = {entity: landed.again() for entity, landed in self._known.items()}
+            yield from self._pieces(self._part(), sqlite_store.read(self.source, known, only_recent=True))
+        if looks_at_all:
             self._wants_all = False
             yield from self._look_at_all()
             self._looked_at_all_at = time.monotonic()
             self._rests_until = self._looked_at_all_at + REST * (self._looked_at_all_at - began)
-        elif self.source.kind == "sqlite":
-            known = {entity: landed.again() for entity, landed in self._known.items()}
-            yield from self._pieces(self._part(), sqlite_store.read(self.source, known, only_recent=True))
-        elif self.source.kind == "json":
-            files.update(self._half_written())
-            yield from self._pieces(self._part(), json_store.read_files(self.source, files, self._known))
-        else:
-            self._wants_all = True
 
     def is_news(self, found: Found) -> bool:
         """Whether there is anything to land in what was found."""

@@ -153,8 +153,7 @@ class Watcher:
                 with writing(self._settings.warehouse, Patience(sleep=self._pause)):
                     result = load(self._settings, self._load_options, check, self._clock, self._state)
             except _FAILURES as error:
-                self._tell(_reason(error))
-                self._pause(self._longer_retry())
+                self._pause(self._retry_after(error))
             else:
                 self._is_loaded = self._is_dirty = True
                 for message in (*result.problems, *result.notes):
@@ -166,14 +165,18 @@ class Watcher:
             try:
                 with self._landing() as land:
                     self._watched = {
-                        source: WatchedSource(source, land.known(source, schema, rehash=False), schema)
+                        source: WatchedSource(
+                            source,
+                            land.known(source, schema, rehash=False),
+                            schema,
+                            self._watched.get(source),
+                        )
                         for source in sources
                         for schema in [land.schema_version(source)]
                     }
                     self._newest_batch, self._batch_began = land.newest_batch(), 0.0
             except _FAILURES as error:
-                self._tell(_reason(error))
-                self._pause(self._longer_retry())
+                self._pause(self._retry_after(error))
             else:
                 return
 
@@ -213,12 +216,8 @@ class Watcher:
                         self._tell(watched.message)
         except _OvertakenError:
             self._learn(list(self._watched))
-        except BusyError as error:
-            self._tell(str(error))
-            self._next_round = time.monotonic() + BUSY_RETRY_S
         except _FAILURES as error:
-            self._tell(_reason(error))
-            self._next_round = time.monotonic() + self._longer_retry()
+            self._next_round = time.monotonic() + self._retry_after(error)
         else:
             return True
         for watched in due:
@@ -305,7 +304,12 @@ class Watcher:
                 self._tell(str(error))
         return found
 
-    def _longer_retry(self) -> float:
+    def _retry_after(self, error: Exception) -> float:
+        """Tell what failed; return in how many seconds to try again: soon, where turns are taken."""
+        if isinstance(error, BusyError):
+            self._tell(str(error))
+            return BUSY_RETRY_S
+        self._tell(_reason(error))
         retry_s, self._retry_s = self._retry_s, min(2 * self._retry_s, LONGEST_RETRY_S)
         return retry_s
 
