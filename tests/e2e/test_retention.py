@@ -36,7 +36,7 @@ def figures(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def texts_of(warehouse: Warehouse) -> set[str]:
-    """Return what was said, thought, printed and written into files, but for what failed calls said."""
+    """Return some of what was said, thought, printed and written, but for what failed calls said."""
     said = warehouse.query(
         """with texts as (
             select content as said from parts where content is not null
@@ -51,15 +51,16 @@ def texts_of(warehouse: Warehouse) -> set[str]:
             select title from sessions
         )
         select distinct trim(said) from texts
-        where length(trim(said)) > 12
-            -- a line that OpenCode adds of its own, and sentences of git
+        where length(trim(said)) > 12 and contains(said, ' ')
+            -- lines that OpenCode adds of its own, and sentences of git
             and said not like 'The following tool was executed by the user%'
+            and said not like '%Command exited with code%'
             and not regexp_matches(said, '^[[][^]]+ [0-9a-f]{7}[]] |^On branch |^Switched to ')
             and not exists (
                 select 1 from tool_calls where status != 'success' and contains(tool_result, trim(said))
             )"""
     )
-    return {text for [text] in said}
+    return {text for [text] in sorted(said)[:: len(said) // 50 or 1]}
 
 
 def where_found(warehouse: Warehouse, texts: set[str]) -> set[tuple[str, str]]:
@@ -70,10 +71,10 @@ def where_found(warehouse: Warehouse, texts: set[str]) -> set[tuple[str, str]]:
     )
     found = set()
     for schema, table, column in columns:
-        query = f"""select count(*) from "{schema}"."{table}" as searched
-            inner join (select unnest(?::varchar[]) as searched_for) as texts
-                on contains(searched."{column}", texts.searched_for)"""
-        if warehouse.one(query, sorted(texts)):
+        values = warehouse.one(
+            f"""select string_agg(distinct "{column}", chr(0)) from "{schema}"."{table}" """
+        )
+        if values is not None and any(text in values for text in texts):
             found.add((table, column))
     return found
 

@@ -104,7 +104,9 @@ def test_the_last_releases_stay_and_what_killed_runs_left_goes(built: Warehouse)
     assert left(built) == {*names[-3:], "notes"}
     last = release(built, 6, keep=1)
     assert left(built) == {last.name, "notes"}
-    assert served(built) == 6
+    only = release(built, 7, keep=0)
+    assert left(built) == {only.name, "notes"}
+    assert served(built) == 7
 
 
 def test_names_ascend_whatever_the_clock_says(built: Warehouse) -> None:

@@ -260,6 +260,31 @@ def test_a_kill_at_any_step_loses_nothing_and_restoring_again_completes(
     assert not list(loaded.path.parent.glob(".opencode*"))
 
 
+@pytest.mark.parametrize("point", ["pathlib.Path.unlink", "pathlib.Path.replace"])
+def test_a_kill_leaves_no_warehouse_without_what_its_log_held(loaded: Warehouse, point: str) -> None:
+    with open_warehouse(loaded.path) as connection:
+        connection.execute("pragma disable_checkpoint_on_shutdown")
+        connection.execute("create table main.late as select 42 as answer")
+    module, _, attribute = point.rpartition(".")
+    program = f"""
+        import os, pathlib, signal
+        from ingest import restore
+
+        keep = restore._keep_present
+
+        def keep_and_die(*arguments):
+            {module}.{attribute} = lambda *_, **named: os.kill(os.getpid(), signal.SIGKILL)
+            keep(*arguments)
+            pathlib.Path.replace(*arguments)
+
+        restore._keep_present = keep_and_die
+        restore.restore(pathlib.Path({str(loaded.path)!r}))
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert loaded.value("select answer from main.late") == 42
+
+
 def test_a_file_system_without_links_gets_a_copy(loaded: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
