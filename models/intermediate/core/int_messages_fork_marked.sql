@@ -19,8 +19,8 @@ parts as (
 ),
 
 -- One row per message, so the join below multiplies nothing. Only what the user said tells two user
--- messages of one millisecond apart; a code keeps the text out of the window, and is known of a text
--- that was removed, too.
+-- messages of one millisecond apart; a code keeps the text out of the window, and is known of a
+-- text that was removed, too.
 said as (
 
     select
