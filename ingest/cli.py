@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warehouse=arguments.warehouse,
             machine=arguments.machine,
             fallback=getattr(arguments, "fallback", None),
+            no_mask=getattr(arguments, "no_mask", False),
         )
         code: int = arguments.run(arguments, configured)
     except IngestError as error:
@@ -126,21 +127,28 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="mark documents as deleted even where a store is suddenly empty or gone",
     )
+    masked = argparse.ArgumentParser(add_help=False)
+    masked.add_argument(
+        "--no-mask",
+        action="store_true",
+        help="land API keys, tokens, private keys and passwords as they are (as OPENCODE_MASK=off does); "
+        "what is landed masked stays masked until it changes",
+    )
     load_ = commands.add_parser(
-        "load", parents=[common, loading], help="land what is new, changed or gone since the last load"
+        "load", parents=[common, loading, masked], help="land what is new, changed or gone since the last load"
     )
     load_.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     load_.set_defaults(run=_load)
 
     run = commands.add_parser(
         "run",
-        parents=[common, loading],
+        parents=[common, loading, masked],
         help="load, build, test, make the health checks, release what is clean, write the report",
     )
     run.set_defaults(run=_run)
 
     watch = commands.add_parser(
-        "watch", parents=[common], help="load, and go on landing what changes until it is ended"
+        "watch", parents=[common, masked], help="load, and go on landing what changes until it is ended"
     )
     watch.add_argument(
         "--compare-every",

@@ -1,7 +1,7 @@
 """The only module that writes `raw.*`."""
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 
 import duckdb
+import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ingest import __version__
+from ingest import __version__, masking
 from ingest.artifacts import NodeResult, Run
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
 from ingest.errors import IngestError
@@ -106,6 +108,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             for entity in ENTITIES
         ),
     ),
+    (  # secrets are masked: how many of which kind, and by which rules all that is landed was looked through
+        "alter table raw.load_batches add column if not exists secrets_masked_by_kind varchar",
+        """create table if not exists raw.masking_rules (
+            load_batch_id bigint not null, rules_version varchar, applied_at timestamp not null)""",
+    ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
 
@@ -151,11 +158,20 @@ class Counts:
     rejected: int = 0
     resolved: int = 0
     surrogates_replaced: int = 0
+    secrets_masked: dict[str, int] = field(default_factory=dict)
+    """Secrets that were masked, by kind."""
 
     def add(self, other: "Counts") -> None:
         """Add the counts of another source to these."""
         for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+            if name != "secrets_masked":
+                setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.add_masked(other.secrets_masked)
+
+    def add_masked(self, masked: Mapping[str, int]) -> None:
+        """Add secrets that were masked, by kind."""
+        for kind, n in masked.items():
+            self.secrets_masked[kind] = self.secrets_masked.get(kind, 0) + n
 
 
 @dataclass(slots=True)
@@ -346,18 +362,25 @@ class Landing:
 
     A killed load leaves its batch `running` and whole chunks; the next load lands what is missing,
     because it compares what is landed with what the sources hold. With `dry_run` nothing is written.
+    Secrets in documents are masked, unless `mask` is false.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, now: datetime, *, dry_run: bool = False
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        now: datetime,
+        *,
+        dry_run: bool = False,
+        mask: bool = True,
     ) -> None:
         self._connection = connection
         self._now = _naive(now)
         self._dry_run = dry_run
+        self._rules = masking.default_rules() if mask else None
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="landing")
         self._cursor = connection.cursor()
         self._cursor.execute(f"use {CATALOG}")
-        self._in_flight: deque[Future[tuple[int, int]]] = deque()
+        self._in_flight: deque[Future[tuple[int, int, Mapping[str, int]]]] = deque()
         self._chunks: dict[Entity, _Chunk] = {}
         self._source: Source | None = None
         self._counts = Counts()
@@ -411,7 +434,8 @@ class Landing:
                 n_scanned = coalesce(n_scanned, 0) + ?, n_written = coalesce(n_written, 0) + ?,
                 n_unchanged = coalesce(n_unchanged, 0) + ?, n_deleted = coalesce(n_deleted, 0) + ?,
                 n_rejected = coalesce(n_rejected, 0) + ?, n_resolved = coalesce(n_resolved, 0) + ?,
-                n_surrogates_replaced = coalesce(n_surrogates_replaced, 0) + ?
+                n_surrogates_replaced = coalesce(n_surrogates_replaced, 0) + ?,
+                n_secrets_masked = ?, secrets_masked_by_kind = ?
             where load_batch_id = ?""",
             [
                 _naive(ended_at),
@@ -424,6 +448,8 @@ class Landing:
                 counts.rejected,
                 counts.resolved,
                 counts.surrogates_replaced,
+                masking.total(counts.secrets_masked),
+                orjson.dumps(counts.secrets_masked, option=orjson.OPT_SORT_KEYS).decode(),
                 self.batch_id,
             ],
         )
@@ -502,6 +528,86 @@ class Landing:
         """Return the schema that a source had when it was last read whole, None where that is not known."""
         recorded = self._recorded(source)
         return None if recorded is None else recorded[1]
+
+    def mask_landed(self) -> Iterator[tuple[Entity, int, Mapping[str, int]]]:
+        """Mask what was landed under other rules, or under none; yield progress, chunk by chunk.
+
+        Yields the entity, how many of its documents were written, and what was masked in them. What is
+        landed was looked through by these rules when this ends: then they are noted, and until they
+        change (or a load masks nothing) there is nothing to do here. Deleted documents are masked as
+        well. A document that changes here belongs to the present batch.
+        """
+        version = None if self._rules is None else self._rules.version
+        recorded = self._masking_rules()
+        if self._dry_run or (recorded is not None and recorded[0] == version):
+            return
+        if self._rules is not None:
+            for entity in ENTITIES:
+                for chunk in self._suspects(entity, self._rules):
+                    yield entity, *self._mask_chunk(entity, chunk, self._rules)
+        self._connection.execute(
+            "insert into raw.masking_rules values (?, ?, ?)", [self.batch_id, version, self._now]
+        )
+
+    def was_masked(self) -> bool:
+        """Whether what is landed was looked through for secrets when it was last loaded."""
+        recorded = self._masking_rules()
+        return recorded is not None and recorded[0] is not None
+
+    def _masking_rules(self) -> tuple[str | None] | None:
+        """Return the version of the rules noted last (null: a load masked nothing), None where none is."""
+        return self._connection.execute(
+            "select rules_version from raw.masking_rules order by load_batch_id desc limit 1"
+        ).fetchone()
+
+    def _suspects(self, entity: Entity, rules: masking.Rules) -> Iterator[list[tuple[str, str]]]:
+        """Yield chunks of (source, document) that may hold secrets, each of bounded size."""
+        rows = self._connection.execute(
+            f"""select source_id, document_id, strlen(payload) from raw.{entity}
+            where regexp_matches(payload, ?)""",
+            [rules.hint],
+        ).fetchall()
+        chunk: list[tuple[str, str]] = []
+        n_bytes = 0
+        for source_id, document_id, size in rows:
+            chunk.append((source_id, document_id))
+            n_bytes += size
+            if len(chunk) >= CHUNK_ROWS or n_bytes >= CHUNK_BYTES:
+                yield chunk
+                chunk, n_bytes = [], 0
+        if chunk:
+            yield chunk
+
+    def _mask_chunk(
+        self, entity: Entity, keys: list[tuple[str, str]], rules: masking.Rules
+    ) -> tuple[int, Counter[str]]:
+        """Mask landed documents in one transaction; return how many changed, and what was masked."""
+        connection = self._connection
+        connection.register("keys", _keyed(keys))
+        landed = connection.execute(
+            f"""select source_id, document_id, payload
+            from raw.{entity} semi join keys using (source_id, document_id)"""
+        ).fetchall()
+        connection.unregister("keys")
+        found: Counter[str] = Counter()
+        changed, payloads = [], []
+        for source_id, document_id, before in landed:
+            payload, masked = rules.mask(before.encode())
+            if masked:
+                changed.append((source_id, document_id))
+                payloads.append(payload)
+                found += masked
+        if changed:
+            connection.register(
+                "masked", _keyed(changed).append_column("payload", pa.array(payloads, pa.string()))
+            )
+            connection.execute(
+                f"""update raw.{entity} as d set payload = masked.payload, load_batch_id = ? from masked
+                where d.source_id = masked.source_id and d.document_id = masked.document_id""",
+                [self.batch_id],
+            )
+            connection.unregister("masked")
+        return len(changed), found
 
     def begin_source(self, source: Source) -> None:
         """Name the source that the following documents come from.
@@ -627,12 +733,17 @@ class Landing:
         self._in_flight.append(self._writer.submit(self._commit, chunk, self._current.source_id))
 
     def _collect(self) -> None:
-        written, unchanged = self._in_flight.popleft().result()
+        written, unchanged, masked = self._in_flight.popleft().result()
         self._counts.written += written
         self._counts.unchanged += unchanged
+        self._counts.add_masked(masked)
 
-    def _commit(self, chunk: _Chunk, source_id: str) -> tuple[int, int]:
-        """Land a chunk in one transaction; return how many documents were written and were unchanged."""
+    def _commit(self, chunk: _Chunk, source_id: str) -> tuple[int, int, Mapping[str, int]]:
+        """Land a chunk in one transaction; return how many documents were written and were unchanged.
+
+        And how many secrets of which kinds were masked in those that were written. The hash stays that of
+        the document as it is in the store: it says whether it has changed there.
+        """
         table = f"raw.{chunk.entity}"
         landed = self._landed(table, source_id, [d.document_id for d in chunk.documents if d.is_known])
         changed = []
@@ -645,12 +756,14 @@ class Landing:
             else:
                 changed.append(document)
         n_unchanged = len(chunk.documents) - len(changed)
+        payloads, masked = _masked(pa.array([d.payload for d in changed], pa.string()), self._rules)
         if self._dry_run:
-            return len(changed), n_unchanged
+            return len(changed), n_unchanged, masked
         cursor = self._cursor
         cursor.execute("begin")
         if touched:
-            cursor.register("chunk", _arrow(touched, {}, self._now))
+            untouched = pa.nulls(len(touched), pa.string())
+            cursor.register("chunk", _arrow(touched, untouched, {}, self._now))
             # loaded_at as well: it says since when the new time is one that settles the matter (see RACY)
             cursor.execute(
                 f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us),
@@ -659,7 +772,7 @@ class Landing:
                 [self._now, source_id],
             )
         if changed:
-            cursor.register("chunk", _arrow(changed, landed, self._now))
+            cursor.register("chunk", _arrow(changed, payloads, landed, self._now))
             if any(document.document_id in landed for document in changed):
                 cursor.execute(
                     f"""delete from {table}
@@ -676,7 +789,7 @@ class Landing:
                 [source_id, self._now, self.batch_id],
             )
         cursor.execute("commit")
-        return len(changed), n_unchanged
+        return len(changed), n_unchanged, masked
 
     def _landed(
         self, table: str, source_id: str, ids: list[str]
@@ -740,21 +853,51 @@ class Landing:
 
 
 def _arrow(
-    documents: Sequence[Document], landed: Mapping[str, tuple[str, datetime, bool, int | None]], now: datetime
+    documents: Sequence[Document],
+    payloads: pa.Array,
+    landed: Mapping[str, tuple[str, datetime, bool, int | None]],
+    now: datetime,
 ) -> pa.Table:
-    columns: list[list[object]] = [
+    columns: list[Sequence[object] | pa.Array] = [
         [d.document_id for d in documents],
         [d.session_id for d in documents],
         [d.message_id for d in documents],
-        [d.payload for d in documents],
+        payloads,
         [d.payload_hash for d in documents],
         [d.origin for d in documents],
         [d.modified_us for d in documents],
         [d.size_bytes for d in documents],
         [landed[d.document_id][1] if d.document_id in landed else now for d in documents],
     ]
-    arrays = [pa.array(values, type=field.type) for values, field in zip(columns, _CHUNK_SCHEMA, strict=True)]
+    arrays = [
+        values if isinstance(values, pa.Array) else pa.array(values, type=field.type)
+        for values, field in zip(columns, _CHUNK_SCHEMA, strict=True)
+    ]
     return pa.Table.from_arrays(arrays, schema=_CHUNK_SCHEMA)
+
+
+def _masked(payloads: pa.Array, rules: masking.Rules | None) -> tuple[pa.Array, Counter[str]]:
+    """Return payloads with their secrets masked, and how many of each kind were."""
+    found: Counter[str] = Counter()
+    if rules is None:
+        return payloads, found
+    replaced: dict[int, bytes] = {}
+    for position in rules.suspects(payloads):  # in rising order
+        payload, masked = rules.mask(payloads[position].as_buffer().to_pybytes())
+        if masked:
+            replaced[position] = payload
+            found += masked
+    if not replaced:
+        return payloads, found
+    is_replaced = pa.array([position in replaced for position in range(len(payloads))])
+    return pc.replace_with_mask(payloads, is_replaced, pa.array(replaced.values(), pa.string())), found
+
+
+def _keyed(keys: Sequence[tuple[str, str]]) -> pa.Table:
+    source_ids, document_ids = ([key[i] for key in keys] for i in (0, 1))
+    return pa.table(
+        {"source_id": pa.array(source_ids, pa.string()), "document_id": pa.array(document_ids, pa.string())}
+    )
 
 
 def _rejections_arrow(rejections: Sequence[Rejection]) -> pa.Table:

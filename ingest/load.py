@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import words
+from ingest import masking, words
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
 from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing, record_storage
@@ -130,7 +130,7 @@ def load(
     """
     with _warehouse(settings.warehouse, dry_run=options.dry_run) as connection:
         started_at = clock()
-        with Landing(connection, started_at, dry_run=options.dry_run) as land:
+        with Landing(connection, started_at, dry_run=options.dry_run, mask=settings.mask) as land:
             found = _find(settings, land, options)
             result = LoadResult(
                 batch_id=land.begin_batch(),
@@ -146,6 +146,7 @@ def load(
             report = _Report(
                 land, state or SyncState(None if options.dry_run else settings.warehouse, clock), progress
             )
+            _mask_landed(land, settings, report, result)
             for source in found.sources:
                 result.add(_load_source(source, land, options, report, result.rejections))
             for source in found.missing:
@@ -186,11 +187,34 @@ class _Report:
         if self._progress is not None:
             self._progress(source, entity, counts)
 
+    def masking(self, n_documents: int) -> None:
+        """Say in how many documents that were landed before secrets have been masked so far."""
+        self.enter("masking")
+        self._state.update(n_masked=n_documents)
+
     def enter(self, phase: str, **progress: object) -> None:
         """Say that a phase begins."""
         if phase != self._state.phase:
             self._state.enter(phase, **progress)
         self._land.record_phases(self._state.take())
+
+
+def _mask_landed(land: Landing, settings: Settings, report: _Report, result: LoadResult) -> None:
+    """Mask what was landed under other rules, and say what a load without masking leaves masked."""
+    if not settings.mask and land.was_masked():
+        result.notes.append(
+            "Secrets are landed as they are from now on. What is landed masked stays masked until it changes."
+        )
+    n_changed = 0
+    for _entity, n, masked in land.mask_landed():
+        n_changed += n
+        result.counts.add_masked(masked)
+        report.masking(n_changed)
+    if n_changed:
+        result.notes.append(
+            f"Secrets were masked in {words.count(n_changed, 'document')} that had been landed before, under "
+            "other rules or none."
+        )
 
 
 @contextmanager
@@ -341,6 +365,11 @@ def describe(result: LoadResult) -> str:
     lines.append(
         f"{summary} {counts.unchanged:,} unchanged, {counts.rejected:,} rejected, {counts.resolved:,} mended."
     )
+    if counts.secrets_masked:
+        kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(counts.secrets_masked.items()))
+        lines.append(
+            f"{words.count(masking.total(counts.secrets_masked), 'secret')} {would}masked in them: {kinds}."
+        )
     for path, rejection in result.rejections[:MAX_LISTED_REJECTIONS]:
         place = "" if rejection.position is None else f" at byte {rejection.position:,}"
         one_of = "" if path.suffix == ".json" or not rejection.document_id else f" ({rejection.document_id})"

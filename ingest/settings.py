@@ -30,6 +30,8 @@ class Settings:
     is_default_store: bool
     fallback: Path | None = None
     releases_keep: int = RELEASES_KEEP
+    mask: bool = True
+    """Whether secrets in documents are masked when they are landed."""
 
 
 def from_environment(
@@ -39,11 +41,12 @@ def from_environment(
     warehouse: str | None = None,
     machine: str | None = None,
     fallback: str | None = None,
+    no_mask: bool = False,
 ) -> Settings:
     """Return the settings: an argument wins over its environment variable, that over the default.
 
-    OPENCODE_STORE, OPENCODE_WAREHOUSE, OPENCODE_MACHINE, OPENCODE_RELEASES_KEEP; see README. Raises
-    IngestError where a value cannot be used.
+    OPENCODE_STORE, OPENCODE_WAREHOUSE, OPENCODE_MACHINE, OPENCODE_RELEASES_KEEP, OPENCODE_MASK; see README.
+    Raises IngestError where a value cannot be used.
     """
     given = list(stores) or [item for item in environ.get("OPENCODE_STORE", "").split(os.pathsep) if item]
     path = resolved(warehouse or environ.get("OPENCODE_WAREHOUSE") or WAREHOUSE)
@@ -68,6 +71,7 @@ def from_environment(
         is_default_store=not given,
         fallback=resolved(fallback) if fallback else None,
         releases_keep=_whole_number(environ, "OPENCODE_RELEASES_KEEP", RELEASES_KEEP),
+        mask=not no_mask and _is_on("OPENCODE_MASK", environ),
     )
 
 
@@ -76,6 +80,14 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 1000):
         raise IngestError(f"{name} must be a whole number from 1 to 1000, not {given}.")
     return int(given)
+
+
+def _is_on(name: str, environ: Mapping[str, str]) -> bool:
+    """Return a switch of the environment that is on by default; anything but on or off is an error."""
+    given = environ.get(name, "").strip().lower() or "on"
+    if given not in ("on", "off"):
+        raise IngestError(f"{name} is on or off, not {environ[name]}.")
+    return given == "on"
 
 
 def resolved(given: str | Path) -> Path:

@@ -615,7 +615,7 @@ def test_the_counts_of_every_source_add_up(warehouse: Warehouse, root: Path) -> 
     ]
     assert result.as_json()["counts"] == {
         "scanned": 21, "written": 1, "unchanged": 19, "deleted": 0, "rejected": 1, "resolved": 0,
-        "surrogates_replaced": 0,
+        "surrogates_replaced": 0, "secrets_masked": {},
     }  # fmt: skip
 
 
