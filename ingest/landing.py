@@ -1,6 +1,6 @@
 """The only module that writes `raw.*`."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -580,34 +580,27 @@ class Landing:
 
     def _mask_chunk(
         self, entity: Entity, keys: list[tuple[str, str]], rules: masking.Rules
-    ) -> tuple[int, Counter[str]]:
+    ) -> tuple[int, Mapping[str, int]]:
         """Mask landed documents in one transaction; return how many changed, and what was masked."""
         connection = self._connection
         connection.register("keys", _keyed(keys))
         landed = connection.execute(
             f"""select source_id, document_id, payload
             from raw.{entity} semi join keys using (source_id, document_id)"""
-        ).fetchall()
+        ).to_arrow_table()
         connection.unregister("keys")
-        found: Counter[str] = Counter()
-        changed, payloads = [], []
-        for source_id, document_id, before in landed:
-            payload, masked = rules.mask(before.encode())
-            if masked:
-                changed.append((source_id, document_id))
-                payloads.append(payload)
-                found += masked
+        changed, masked = rules.mask_all(landed["payload"].combine_chunks())
         if changed:
-            connection.register(
-                "masked", _keyed(changed).append_column("payload", pa.array(payloads, pa.string()))
-            )
+            rows = landed.take(pa.array(changed.keys(), pa.int64()))
+            payloads = pa.array(changed.values(), pa.string())
+            connection.register("masked", rows.set_column(2, "payload", payloads))
             connection.execute(
                 f"""update raw.{entity} as d set payload = masked.payload, load_batch_id = ? from masked
                 where d.source_id = masked.source_id and d.document_id = masked.document_id""",
                 [self.batch_id],
             )
             connection.unregister("masked")
-        return len(changed), found
+        return len(changed), masked
 
     def begin_source(self, source: Source) -> None:
         """Name the source that the following documents come from.
@@ -876,21 +869,15 @@ def _arrow(
     return pa.Table.from_arrays(arrays, schema=_CHUNK_SCHEMA)
 
 
-def _masked(payloads: pa.Array, rules: masking.Rules | None) -> tuple[pa.Array, Counter[str]]:
+def _masked(payloads: pa.Array, rules: masking.Rules | None) -> tuple[pa.Array, Mapping[str, int]]:
     """Return payloads with their secrets masked, and how many of each kind were."""
-    found: Counter[str] = Counter()
     if rules is None:
-        return payloads, found
-    replaced: dict[int, bytes] = {}
-    for position in rules.suspects(payloads):  # in rising order
-        payload, masked = rules.mask(payloads[position].as_buffer().to_pybytes())
-        if masked:
-            replaced[position] = payload
-            found += masked
-    if not replaced:
-        return payloads, found
-    is_replaced = pa.array([position in replaced for position in range(len(payloads))])
-    return pc.replace_with_mask(payloads, is_replaced, pa.array(replaced.values(), pa.string())), found
+        return payloads, {}
+    changed, masked = rules.mask_all(payloads)
+    if changed:
+        is_changed = pa.array([position in changed for position in range(len(payloads))])
+        payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
+    return payloads, masked
 
 
 def _keyed(keys: Sequence[tuple[str, str]]) -> pa.Table:
