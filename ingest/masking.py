@@ -248,14 +248,18 @@ def _rule(entry: Mapping[str, object], start: str, end: str) -> Rule:
 
 def _assignment(entry: Mapping[str, object]) -> Assignment:
     names = f"(?i:(?:{entry['names']}){_SUFFIX})"
-    values = str(entry["values"])
+    characters, least = str(entry["characters"]), int(str(entry["min_length"]))
+    values = f"[0-9{characters}]{{{least},}}"
+    half = least // 2  # a value has a digit: in its first half, or later
+    early = f"[{characters}]{{0,{half - 1}}}[0-9][0-9{characters}]{{{least - half},}}"
+    values_hint = f"(?:{early}|[{characters}]{{{half},}}[0-9])"
     return Assignment(
         kind=str(entry["kind"]),
         description=str(entry["description"]),
         pattern=re.compile(rf"(?P<name>{names}){_BETWEEN}(?P<secret>{values})", re.ASCII),
         name=re.compile(rf"{names}\Z", re.ASCII),
         value=re.compile(values, re.ASCII),
-        hint=_shortened(f"{names}{_BETWEEN_HINT}{values}"),
+        hint=_shortened(f"{names}{_BETWEEN_HINT}{values_hint}"),
         keywords=_texts(entry["keywords"]),
         not_after=_texts(entry.get("not_after", [])),
         looks_random=bool(entry.get("looks_random", False)),
