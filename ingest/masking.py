@@ -24,14 +24,16 @@ MIN_ENTROPY_BITS = 3.0
 # What may stand between a name and its value: quotes of several layers, a type, a sign.
 _SUFFIX = r"(?:_?[0-9]{1,2}|_(?:prod|production|dev|test|staging|live|value|old|new))?"
 _TYPE = r"(?::[ ]?(?:str|string|String)(?: ?\| ?None)?)?"
-_SIGN = r"(?P<sign>=>|:=|={1,3}|:)"
-_BETWEEN = (
-    rf"(?:[\\\"'`\]]{{0,12}}{_TYPE}[ \t]{{0,4}}{_SIGN}[ \t]{{0,4}}|(?P<blank> ))(?P<quote>\\{{0,8}}[\"'`])?"
-)
-_BETWEEN_HINT = rf"(?:[\\\"'`\] t]*{_TYPE}[ t\\]*(?:=>|:=|={{1,3}}|:)[ t\\]*| )[\\\"'`]*"
+_SIGN = "(?:=>|:=|={1,3}|:)"
+_BETWEEN = rf"(?:[\\\"'`\]]{{0,12}}{_TYPE}[ \t]{{0,4}}{_SIGN}[ \t]{{0,4}}|(?P<blank> ))"
+_QUOTE = r"(?P<quote>\\{0,8}[\"'`])"
+_BETWEEN_HINT = rf"(?:[\\\"'`\] t]*{_TYPE}[ t\\]*{_SIGN}[ t\\]*| )[\\\"'`]*"
 
-_NAME_BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,40}\Z")
-_ENDS_BARE_VALUE = re.compile(r"\Z|[\s\"'`\\;&|,)\]}#]")
+_NAME_BEFORE = re.compile(
+    r"(?:\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[abfnrtv0])|\x1b\[[0-9;]*m)?(?P<name>[A-Za-z0-9_.-]{0,40})\Z"
+)
+"""The rest of a name, without the escape or the terminal's colour that another layer put before it."""
+_OF_CODE = ("(", "[", "{", "<")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
 _REPEATED = re.compile(r"\{(\d+)(,?)\d*\}")
 _MAX_REPEATED = 8
@@ -205,11 +207,11 @@ class _Document:
 
     def _assign(self, rule: Assignment, text: str) -> str:
         def replace(match: re.Match[str]) -> str:
-            before = _NAME_BEFORE.search(text, max(0, match.start() - 40), match.start())
-            prefix = before[0] if before else ""
+            before = _NAME_BEFORE.search(text, max(0, match.start() - 50), match.start())
+            prefix = before["name"] if before else ""
             if rule.is_other_name(prefix) or not _is_assigned(rule, match, prefix):
                 return match[0]
-            return self._replaced(rule, match, "secret")
+            return self._replaced(rule, match, "quoted" if match["quote"] else "bare")
 
         return rule.pattern.sub(replace, text)
 
@@ -250,13 +252,16 @@ def _assignment(entry: Mapping[str, object]) -> Assignment:
     names = f"(?i:(?:{entry['names']}){_SUFFIX})"
     characters, least = str(entry["characters"]), int(str(entry["min_length"]))
     values = f"[0-9{characters}]{{{least},}}"
+    bare = values.replace("&", "")  # which ends a parameter of a URL, and a command
     half = least // 2  # a value has a digit: in its first half, or later
     early = f"[{characters}]{{0,{half - 1}}}[0-9][0-9{characters}]{{{least - half},}}"
     values_hint = f"(?:{early}|[{characters}]{{{half},}}[0-9])"
     return Assignment(
         kind=str(entry["kind"]),
         description=str(entry["description"]),
-        pattern=re.compile(rf"(?P<name>{names}){_BETWEEN}(?P<secret>{values})", re.ASCII),
+        pattern=re.compile(
+            rf"(?P<name>{names}){_BETWEEN}(?:{_QUOTE}(?P<quoted>{values})|(?P<bare>{bare}))", re.ASCII
+        ),
         name=re.compile(rf"{names}\Z", re.ASCII),
         value=re.compile(values, re.ASCII),
         hint=_shortened(f"{names}{_BETWEEN_HINT}{values_hint}"),
@@ -295,7 +300,7 @@ def _is_assigned(rule: Assignment, match: re.Match[str], prefix: str) -> bool:
     rest = match.string[match.end() : match.end() + 10]
     if match["quote"]:
         return rest.lstrip("\\").startswith(match["quote"][-1])
-    if not _ENDS_BARE_VALUE.match(rest):
+    if rest.startswith(_OF_CODE):
         return False
     is_option = prefix.startswith("--")
     if match["blank"]:
@@ -304,8 +309,8 @@ def _is_assigned(rule: Assignment, match: re.Match[str], prefix: str) -> bool:
         return True
     start = match.start() - len(prefix)
     in_url = match.string[max(0, start - 1) : start] in ("?", "&")
-    is_setting = (prefix + match["name"]).isupper() and not match.string[match.end("name")].isspace()
-    return match["sign"] == "=" and (in_url or is_setting)
+    is_setting = (prefix + match["name"]).isupper()
+    return match.string[match.end("name") : match.start("bare")] == "=" and (in_url or is_setting)
 
 
 def _mark(kind: str) -> str:

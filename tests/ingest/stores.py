@@ -270,6 +270,7 @@ class Warehouse:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.now = NOW
+        self.mask = True
 
     def settings(self, *stores: Path, fallback: Path | None = None) -> Settings:
         """Return the settings of a load of some stores."""
@@ -279,6 +280,7 @@ class Warehouse:
             machine="box",
             is_default_store=fallback is not None,
             fallback=fallback,
+            mask=self.mask,
         )
 
     def load(
