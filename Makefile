@@ -12,7 +12,9 @@ IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < 
 BIN := .venv/bin
 PACKAGES := ingest reports alerts elementary_report
 INGEST := $(BIN)/python -m ingest
-DBT := $(BIN)/dbt --no-use-colors
+# What dbt writes (its log, its results, the write-ahead log beside the warehouse) is as private as what it reads.
+PRIVATELY := sh -c 'umask 077; exec "$$0" "$$@"'
+DBT := $(PRIVATELY) $(BIN)/dbt --no-use-colors
 BRIEFLY := $(BIN)/python -m ingest.briefly
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.

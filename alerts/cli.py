@@ -88,9 +88,10 @@ def _tell(
             print(f"{channel.name}: nothing new to tell")
             continue
         if (error := send_in_turn(channel, problems, sleep)) is not None:
-            print(
-                f"{channel.name}: not delivered, {error}. It is tried again at the next run.", file=sys.stderr
+            said = (
+                f"{channel.name}: not delivered, {words.printable(error)}. It is tried again at the next run."
             )
+            print(said, file=sys.stderr)
             code = EXIT_NOT_DELIVERED
             continue
         # Only what has arrived is noted: should that fail, it is told twice rather than never.
@@ -112,7 +113,8 @@ def _test(channels: Sequence[Channel], now: datetime, sleep: Callable[[float], N
     message = Problem("test", "Test", "WARN", BEGAN, now, "This is a test: alerts arrive here.", "Nothing.")
     for channel in channels:
         error = send_in_turn(channel, [message], sleep)
-        print(f"{channel.name}: {'delivered' if error is None else f'not delivered, {error}'}")
+        said = "delivered" if error is None else f"not delivered, {words.printable(error)}"
+        print(f"{channel.name}: {said}")
         if error is not None:
             code = EXIT_NOT_DELIVERED
     return code

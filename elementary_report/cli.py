@@ -175,4 +175,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(words.printable(line), file=sys.stderr, flush=True)

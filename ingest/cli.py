@@ -391,7 +391,9 @@ def _land_artifacts(arguments: argparse.Namespace, configured: settings.Settings
 
 
 def _print(arguments: argparse.Namespace, value: object, text: str) -> None:
-    print(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if arguments.json else text)
+    if arguments.json:
+        text = words.printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    print(text)
 
 
 @contextmanager

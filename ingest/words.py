@@ -4,12 +4,20 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: object) -> str:
-    """Return text without control characters and terminal escapes, each shown as U+FFFD."""
+    """Return text in one line without control characters, terminal escapes and changes of its direction.
+
+    Each is shown as U+FFFD.
+    """
     return _CONTROL.sub("\ufffd", str(text))
+
+
+def printable_json(text: str) -> str:
+    """Return JSON text with what a terminal would obey escaped; its value is the same."""
+    return _CONTROL.sub(lambda sign: sign[0] if sign[0] == "\n" else f"\\u{ord(sign[0]):04x}", text)
 
 
 def place(path: object) -> str:

@@ -210,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             ask_one(options.question, options.warehouse)
     except (IngestError, QuestionError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -163,7 +164,7 @@ def test_a_load_that_fails_at_any_commit_is_completed_by_the_next(
     for n in range(30):
         calls = iter(range(100))
 
-        def fail(*args: object, n: int = n, calls: object = calls) -> tuple[int, int]:
+        def fail(*args: object, n: int = n, calls: object = calls) -> tuple[int, int, Mapping[str, int]]:
             if next(calls) == n:  # type: ignore[call-overload]
                 raise ZeroDivisionError
             return commit(*args)  # type: ignore[arg-type]

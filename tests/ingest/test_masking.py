@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -22,21 +21,8 @@ from ingest.errors import IngestError
 from ingest.load import describe
 from ingest.masking import Rules, default_rules
 from ingest.settings import from_environment
-from tests.ingest.secrets import draw, entries, planted, texts
-from tests.ingest.stores import (
-    Warehouse,
-    database,
-    insert_message,
-    insert_part,
-    json_tree,
-    message,
-    message_file,
-    part,
-    part_file,
-    session,
-    session_file,
-    write,
-)
+from tests.ingest.secrets import assert_nowhere, draw, entries, everything, plant, planted, texts
+from tests.ingest.stores import Warehouse, json_tree, part, part_file, write
 
 RULES = default_rules()
 EXAMPLES = [(str(entry["kind"]), example) for entry in entries() for example in texts(entry, "examples")]
@@ -217,72 +203,6 @@ def test_hostile_text_takes_no_time_that_grows_with_its_square() -> None:
         "eyJ" * 9 + ".",
     ):
         RULES.mask_text(text * (200_000 // len(text)))
-
-
-def plant(root: Path) -> list[str]:
-    """Make a tree and a database whose titles, prompts, tools and errors hold secrets; return these."""
-    found: list[str] = []
-    json_tree(root, n_messages=1, n_parts=0)
-    database(root / "opencode.db")
-    message_id = "msg_ses_1_1"
-    with closing(sqlite3.connect(root / "opencode.db")) as connection:
-        for n, (_, text, pieces) in enumerate(planted()):
-            found += pieces
-            documents: list[dict[str, JsonValue]] = [
-                {"type": "text", "text": f"Use {text} please"},
-                {
-                    "type": "tool", "tool": "bash", "callID": f"call_{n}",
-                    "state": {
-                        "status": "completed", "input": {"command": f"run \\\n  {text}"},
-                        "output": f"\n{text}\n",
-                        "title": text, "metadata": {"output": json.dumps({"content": text})},
-                        "time": {"start": 1767225600000, "end": 1767225601000},
-                    },
-                },
-                {
-                    "type": "tool", "tool": "read", "callID": f"call_x{n}",
-                    "state": {
-                        "status": "error", "input": {"filePath": "/a"}, "error": f"Error: {text}",
-                        "time": {"start": 1767225600000, "end": 1767225601000},
-                    },
-                },
-            ]  # fmt: skip
-            for i, document in enumerate(documents):
-                part_id = f"prt_{n}_{i}"
-                write(part_file(root, part_id, message_id), {**part(part_id, message_id), **document})
-                insert_part(connection, f"prt_db_{n}_{i}", "msg_1", json.dumps(document))
-            data: dict[str, JsonValue] = {
-                "role": "assistant",
-                "error": {"name": "APIError", "data": {"message": f"401 {text}"}},
-            }
-            write(message_file(root, f"msg_{n}"), {**message(f"msg_{n}"), **data})
-            insert_message(connection, f"msg_db_{n}", json.dumps(data))
-            write(session_file(root, f"ses_{n}x"), session(f"ses_{n}x", title=f"About {text}"))
-            connection.execute("update session set title = title || ?", (f" {text}",))
-        connection.commit()
-    return found
-
-
-def everything(path: Path) -> str:
-    """Return every text of every column of a warehouse, of all schemas."""
-    with closing(duckdb.connect(str(path), read_only=True)) as connection:
-        columns = connection.execute(
-            """select table_schema, table_name, column_name from information_schema.columns
-            where data_type in ('VARCHAR', 'JSON') or data_type like 'VARCHAR[%'"""
-        ).fetchall()
-        assert columns
-        parts = []
-        for schema, table, column in columns:
-            query = f'select string_agg(cast("{column}" as varchar), chr(10)) from "{schema}"."{table}"'
-            parts.append(str((connection.execute(query).fetchone() or ("",))[0]))
-        return "\n".join(parts)
-
-
-def assert_nowhere(found: list[str], *texts: str | bytes) -> None:
-    """Fail where a piece of a secret is found."""
-    for text in texts:
-        kept = text if isinstance(text, str) else text.decode("latin-1")
-        assert not [piece for piece in found if piece in kept]
 
 
 def test_no_planted_secret_reaches_the_warehouse_the_output_or_a_log(

@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -228,7 +228,7 @@ def test_a_chunk_ends_by_bytes_as_well_as_by_rows(monkeypatch: pytest.MonkeyPatc
     sizes = []
     commit = Landing._commit
 
-    def noting(self: Landing, chunk: landing._Chunk, source_id: str) -> tuple[int, int]:
+    def noting(self: Landing, chunk: landing._Chunk, source_id: str) -> tuple[int, int, Mapping[str, int]]:
         sizes.append(len(chunk.documents))
         return commit(self, chunk, source_id)
 

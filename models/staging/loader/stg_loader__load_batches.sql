@@ -15,7 +15,9 @@ raw_load_batches as (
         n_unchanged,
         n_deleted,
         n_rejected,
-        n_resolved
+        n_resolved,
+        n_secrets_masked,
+        secrets_masked_by_kind
     from {{ source('loader', 'load_batches') }}
 
 )
