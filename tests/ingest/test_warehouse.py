@@ -83,7 +83,7 @@ def test_the_schema_is_made_once_and_again_without_harm(made: Path) -> None:
                 connection.execute(statement)
     expected = {*ENTITIES, "sources", "load_batches", "rejected_documents", "sync_state", "schema_migrations"}
     expected |= {"query_timings", "storage_measurements", "backups", "alerts"}
-    expected |= {"dbt_invocations", "dbt_results"}
+    expected |= {"dbt_invocations", "dbt_results", "masking_rules"}
     assert {name for (name,) in tables} == expected
     assert n == (len(MIGRATIONS),)
 
