@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup run watch daily answer health report backup restore releases rollback prune alert \
-    elementary-report test lint docs dictionary questions errors-eval pricing clean ready
+    elementary-report test soak lint docs dictionary questions errors-eval pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
@@ -85,6 +85,12 @@ alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is o
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage, on two processes"
 	@$(BIN)/pytest --cov --numprocesses 2
+
+soak: ready ## Let everything go wrong that can for 30 minutes, then compare every document: make soak MINUTES=5
+	@mkdir -p target
+	@echo "Soak: $(or $(MINUTES),30) minutes of kills and damage; the figures will be in target/soak.json"
+	@SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),30) )) SOAK_REPORT=target/soak.json $(BIN)/pytest -q -m faults tests/faults
+	@cat target/soak.json
 
 lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
 	@echo "Lint 1/6: ruff check"

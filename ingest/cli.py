@@ -135,7 +135,9 @@ def _parser() -> argparse.ArgumentParser:
         "what is landed masked stays masked until it changes",
     )
     load_ = commands.add_parser(
-        "load", parents=[common, loading, masked], help="land what is new, changed or gone since the last load"
+        "load",
+        parents=[common, loading, masked],
+        help="land what is new, changed or gone since the last load",
     )
     load_.add_argument("--dry-run", action="store_true", help="say what would be written, write nothing")
     load_.set_defaults(run=_load)

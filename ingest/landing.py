@@ -1,6 +1,6 @@
 """The only module that writes `raw.*`."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -428,6 +428,7 @@ class Landing:
         """Close the batch and add to its counts; `n_sources` and `n_failed` are of the whole batch."""
         if self._dry_run:
             return
+        masked = self._masked_before() + Counter(counts.secrets_masked)
         self._connection.execute(
             """update raw.load_batches set status = 'completed', ended_at = ?,
                 n_sources = ?, n_sources_failed = ?,
@@ -448,11 +449,18 @@ class Landing:
                 counts.rejected,
                 counts.resolved,
                 counts.surrogates_replaced,
-                masking.total(counts.secrets_masked),
-                orjson.dumps(counts.secrets_masked, option=orjson.OPT_SORT_KEYS).decode(),
+                masked.total(),
+                orjson.dumps(masked, option=orjson.OPT_SORT_KEYS).decode(),
                 self.batch_id,
             ],
         )
+
+    def _masked_before(self) -> Counter[str]:
+        """Return how many secrets of each kind were masked in this batch before it was resumed."""
+        row = self._connection.execute(
+            "select secrets_masked_by_kind from raw.load_batches where load_batch_id = ?", [self.batch_id]
+        ).fetchone()
+        return Counter(orjson.loads(row[0]) if row and row[0] else {})
 
     def record_phases(self, transitions: Sequence[Transition]) -> None:
         """Record to which phases this load has come."""

@@ -279,7 +279,7 @@ class Watcher:
     def _landing(self) -> Iterator[Landing]:
         with (
             open_warehouse(self._settings.warehouse, wait_s=0) as connection,
-            Landing(connection, self._clock()) as land,
+            Landing(connection, self._clock(), mask=self._settings.mask) as land,
         ):
             yield land
 
