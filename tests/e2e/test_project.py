@@ -111,6 +111,10 @@ def test_a_fresh_copy_runs_with_an_empty_home_and_leaves_nothing_behind(tmp_path
         assert word in output
     assert output.splitlines()[-3].endswith("warehouse/reports/data-quality.html")
     assert output.splitlines()[-1].startswith("WARN: nothing fails")
+    assert "Released 20" in output
+    current = copy / "warehouse" / "current"
+    released = current.readlink()
+    assert (current / "opencode.duckdb").is_file()
     # dbt alone needs no setting either; what a whole build finds is tested above
     run(".venv/bin/dbt", "build", "--select", "sessions")
     # A test that fails stops neither the checks nor the report, which names it.
@@ -120,6 +124,8 @@ def test_a_fresh_copy_runs_with_an_empty_home_and_leaves_nothing_behind(tmp_path
     always_fails.unlink()
     assert "nothing was written" in output
     assert output.splitlines()[-1].startswith("FAIL: 1 of ")
+    assert "Not released, as dbt test failed: readers keep the last release." in output
+    assert current.readlink() == released
     page = (copy / "warehouse" / "reports" / "data-quality.md").read_text()
     assert "such as nothing_is_ever_right" in page.replace("\\", "")
     assert tree(copy) == before
