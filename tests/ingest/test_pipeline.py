@@ -108,6 +108,17 @@ def test_after_a_failure_readers_keep_the_last_release_and_the_rest_is_done(
     assert Warehouse(served).value("select count(*) from raw.parts") == 5, "the next run heals"
 
 
+def test_a_load_that_needs_somebody_is_no_failure(
+    warehouse: Warehouse, tmp_path: Path, steps: list[str]
+) -> None:
+    said: list[str] = []
+    settings = warehouse.settings(json_tree(tmp_path / "store"), tmp_path / "missing")
+    outcome = pipeline.run(settings, Options(), say=said.append)
+    assert "Problem: Nothing of OpenCode is at" in "\n".join(said)
+    assert outcome.failed == []
+    assert steps == STEPS
+
+
 def test_before_the_first_release_a_failure_says_that_there_is_none(
     warehouse: Warehouse, tmp_path: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

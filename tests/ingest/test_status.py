@@ -9,6 +9,7 @@ import pytest
 
 from ingest.errors import IngestError
 from ingest.landing import attach
+from ingest.lock import program
 from ingest.status import describe, rows, status
 from ingest.sync_state import StatusFile, status_path
 from ingest.warehouse import open_warehouse
@@ -115,7 +116,7 @@ def test_while_a_load_holds_the_warehouse_it_says_how_far_that_is(
         file.update(force=True, pid=pid, phase="bulk_parts", n_scanned=1234)
         text = describe(status(warehouse.path))
         assert f"(process {pid})" in text
-        assert "bulk_parts since never: pytest" in text
+        assert f"bulk_parts since never: {program()} (process {pid}" in text
         assert "1,234 documents looked at" in text
 
         # What a load said that ended long ago is not what the holder is doing.

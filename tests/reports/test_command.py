@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_line(
     page.write_text(PAGE)
     (tmp_path / "file").touch()
     assert cli.main(["--warehouse", str(warehouse), "--output", str(tmp_path / "file"), str(page)]) == 2
-    assert capsys.readouterr().err.startswith("reports: the pages could not be written (")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("reports: the pages could not be written (")
 
 
 def test_a_warehouse_in_use_is_waited_for_and_its_holder_named(
