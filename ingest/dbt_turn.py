@@ -30,7 +30,7 @@ class Plugin(BasePlugin):
         Raises RuntimeError, which dbt shows as its own error, where it cannot be had.
         """
         paths = [
-            Path(attachment.path).absolute()
+            Path(attachment.path).resolve()
             for attachment in (self.creds.attach if self.creds else None) or []
             if attachment.alias == CATALOG
         ]

@@ -100,13 +100,13 @@ def _wait_s(environ: Mapping[str, str]) -> float:
 
 
 def lock_path(warehouse: Path) -> Path:
-    """Return the path of the lock of those who write to a warehouse."""
-    return warehouse.with_name("opencode.lock")
+    """Return the path of the lock of a warehouse's writers, the same by whatever link that is named."""
+    return warehouse.resolve().with_name("opencode.lock")
 
 
 def watch_lock_path(warehouse: Path) -> Path:
     """Return the path of the lock of the one watch that a warehouse has."""
-    return warehouse.with_name("opencode.watch.lock")
+    return warehouse.resolve().with_name("opencode.watch.lock")
 
 
 @contextmanager

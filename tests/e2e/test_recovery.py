@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingest.lock import program, writing
 from ingest.releases import current_release, publish
 from tests.e2e.conftest import PROJECT, NewWarehouse, Warehouse
 
@@ -108,3 +112,82 @@ def test_a_bad_release_is_rolled_back(built: Warehouse) -> None:
 
     assert rows(served, built) == figures
     assert "withdrawn" in command(built, "releases")
+
+
+def killed(warehouse: Warehouse, store: Path) -> None:
+    """Kill a load of a store in its midst, holding the lock."""
+    code = (
+        "import os, signal\n"
+        "from ingest import landing\n"
+        "from ingest.cli import main\n"
+        "landing.CHUNK_ROWS, commit, done = 100, landing.Landing._commit, []\n"
+        "def dying(*arguments):\n"
+        "    done.append(commit(*arguments))\n"
+        "    if len(done) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return done[-1]\n"
+        "landing.Landing._commit = dying\n"
+        "main(['load'])\n"
+    )
+    environment = {"OPENCODE_STORE": str(store), "OPENCODE_WAREHOUSE": str(warehouse.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env=os.environ | environment | {"OPENCODE_MACHINE": "desk"},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_crashed_load_is_completed_by_the_next_and_its_lock_is_taken_over(
+    new_warehouse: NewWarehouse, sample: Warehouse
+) -> None:
+    warehouse = new_warehouse(PROJECT / "sample")
+    killed(warehouse, PROJECT / "sample")
+
+    told = command(warehouse, "status")
+    assert "ended in the middle; the next load completes what is missing" in told
+    assert "a stale lock of" in told
+    warehouse.load()
+
+    assert "a stale lock of" not in command(warehouse, "status")
+    count = "select count(*), sum(size_bytes) from raw.parts"
+    assert warehouse.query(count) == sample.query(count)
+    statuses = warehouse.query("select status from raw.load_batches order by load_batch_id")
+    assert statuses == [("interrupted",), ("completed",)]
+
+
+def test_dbt_waits_for_its_turn_or_says_who_has_the_warehouse(
+    new_warehouse: NewWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse = new_warehouse(PROJECT / "sample")
+    warehouse.load()
+    seeds = ("seed", "--select", "error_categories")
+    with writing(warehouse.path):
+        warehouse.environment["OPENCODE_WAIT_S"] = "0.5"
+        told = warehouse.dbt(*seeds, code=2)
+        assert f"is in use by {program()} (process {os.getpid()}" in told
+        assert "Traceback" not in told
+        assert "Could not set lock" not in told
+    with ThreadPoolExecutor(1) as pool:
+        warehouse.environment["OPENCODE_WAIT_S"] = "60"
+        with writing(warehouse.path):
+            waiting = pool.submit(warehouse.dbt, *seeds)
+            time.sleep(4)  # dbt has read the project by then
+            assert not waiting.done()
+        waiting.result()
+    assert warehouse.one("select count(*) from error_categories") > 20
+
+
+def test_readers_are_served_while_dbt_builds(built: Warehouse) -> None:
+    publish(built.path)
+    served = current_release(built.path)
+    assert served is not None
+    figures = rows(served, built)
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(built.dbt, "run", "--select", "+sessions")
+        n_reads = 0
+        while not building.done():
+            assert rows(served, built) == figures
+            n_reads += 1
+        building.result()
+    assert n_reads > 5
