@@ -87,7 +87,7 @@ test: lint ## All checks: lint, then every test with coverage
 	@$(BIN)/pytest --cov --numprocesses 2
 
 soak: ready ## Let everything go wrong that can for 30 minutes, then compare every document: make soak MINUTES=5
-	@mkdir -p target
+	@mkdir -p target && rm -f target/soak.json
 	@echo "Soak: $(or $(MINUTES),30) minutes of kills and damage; the figures will be in target/soak.json"
 	@SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),30) )) SOAK_REPORT=target/soak.json $(BIN)/pytest -q -m faults tests/faults
 	@cat target/soak.json
