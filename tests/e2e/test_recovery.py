@@ -16,7 +16,7 @@ import pytest
 
 from ingest.lock import program, writing
 from ingest.releases import current_release, publish
-from tests.e2e.conftest import PROJECT, NewWarehouse, Warehouse
+from tests.e2e.conftest import DBT, PROJECT, NewWarehouse, Warehouse
 
 FIGURES = """
     select
@@ -191,3 +191,29 @@ def test_readers_are_served_while_dbt_builds(built: Warehouse) -> None:
             n_reads += 1
         building.result()
     assert n_reads > 5
+
+
+def test_a_disk_that_is_full_during_a_build_is_healed_by_the_next(built: Warehouse) -> None:
+    publish(built.path)
+    served = current_release(built.path)
+    assert served is not None
+    figures = rows(served, built)
+    target = built.path.parent / "target"
+    limit = "2000"  # blocks of 512 bytes: less than the file has already
+    with built.parsed.lent(built.path, target) as path:
+        full = subprocess.run(
+            ["sh", "-c", 'ulimit -f "$0"; exec "$@"', limit, str(DBT), "run", "--select", "+sessions"],
+            cwd=PROJECT,
+            env=os.environ
+            | {"OPENCODE_WAREHOUSE": str(path), "DBT_PROFILES_DIR": str(PROJECT)}
+            | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert full.returncode != 0, full.stdout
+    assert "too large" in full.stdout.lower(), full.stdout
+    assert rows(served, built) == figures
+
+    built.dbt("run", "--select", "+sessions")
+    assert built.query(FIGURES) == figures

@@ -169,9 +169,10 @@ class Evening:
 
     def some_file(self) -> Path | None:
         """Return a part of the tree."""
-        folders = list((self.store / "storage" / "part").glob("*"))
-        files = list(self.random.choice(folders).glob("*.json")) if folders else []
-        return self.random.choice(files) if files else None
+        with suppress(FileNotFoundError, IndexError):  # deleted meanwhile; there is none
+            folder = self.random.choice(list((self.store / "storage" / "part").iterdir()))
+            return self.random.choice(list(folder.glob("*.json")))
+        return None
 
     def truncate(self) -> None:
         """Cut a file, as a full disk does, and mend it after a while, unless OpenCode has changed it."""
@@ -237,7 +238,8 @@ class Evening:
 
     def overflow(self) -> None:
         """Let more happen than the system keeps for a watch that does not listen."""
-        files = list((self.store / "storage").rglob("*.json"))[:200]
+        found = os.walk(self.store / "storage")  # which bears that folders are deleted meanwhile
+        files = [Path(folder, name) for folder, _, names in found for name in names][:200]
         self.watch.send_signal(signal.SIGSTOP)
         for n in range(OVERFLOWS):
             with suppress(FileNotFoundError):

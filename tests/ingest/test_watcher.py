@@ -17,7 +17,8 @@ import pytest
 import watchfiles
 
 from ingest import load as loading
-from ingest import tree_events, watched_source, watcher
+from ingest import pipeline, tree_events, watched_source, watcher
+from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.landing import Landing
 from ingest.lock import program, writing
@@ -505,3 +506,33 @@ def test_a_session_that_moves_to_another_folder_is_the_same(warehouse: Warehouse
 def told(caplog: pytest.LogCaptureFixture) -> None:
     """Have all that is logged at hand."""
     caplog.set_level(logging.INFO)
+
+
+def test_the_command_builds_so_often_and_ends_with_its_build(
+    warehouse: Warehouse, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Settings] = []
+
+    def build(settings: Settings, say: Callable[[str], object], stop: threading.Event) -> pipeline.Outcome:
+        built.append(settings)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(SOON_S)
+        return pipeline.Outcome()
+
+    monkeypatch.setattr(pipeline, "build", build)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        arguments = ["--store", str(root), "--warehouse", str(warehouse.path), "--build-every", "0.2"]
+        assert main(["watch", *arguments]) == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert [settings.warehouse for settings in built] == [warehouse.path]
+    assert warehouse.value("select count(*) from raw.parts") == 8
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "90000"])
+def test_a_time_that_makes_no_sense_is_refused(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["watch", "--build-every", given])
+    assert "is not a number of seconds up to a day" in capsys.readouterr().err
