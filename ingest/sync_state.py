@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -55,6 +56,8 @@ class StatusFile:
 
     def __init__(self, warehouse: Path) -> None:
         self._path = status_path(warehouse)
+        # a watch and a load by hand write at the same time
+        self._temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
         self._written_at = 0.0
         self._state: dict[str, object] = {
             "pid": os.getpid(),
@@ -68,10 +71,10 @@ class StatusFile:
         if force or time.monotonic() - self._written_at >= WRITE_INTERVAL_S:
             self._written_at = time.monotonic()
             self._state["updated_at"] = datetime.now(UTC).isoformat()
-            temporary = self._path.with_suffix(".tmp")
-            temporary.touch(0o600)
-            temporary.write_bytes(orjson.dumps(self._state))
-            temporary.replace(self._path)
+            with suppress(OSError):  # a full disk: the work goes on, and ends by itself where it cannot
+                self._temporary.touch(0o600)
+                self._temporary.write_bytes(orjson.dumps(self._state))
+                self._temporary.replace(self._path)
 
 
 class Transition(NamedTuple):

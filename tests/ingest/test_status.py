@@ -11,7 +11,7 @@ from ingest.errors import IngestError
 from ingest.landing import attach
 from ingest.lock import program
 from ingest.status import describe, rows, status
-from ingest.sync_state import StatusFile, status_path
+from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import open_warehouse
 from tests.ingest.stores import Warehouse, json_tree, message_file, write
 from tests.ingest.test_warehouse import held
@@ -125,6 +125,42 @@ def test_while_a_load_holds_the_warehouse_it_says_how_far_that_is(
         assert "ended in the middle" in describe(status(warehouse.path))
         status_path(warehouse.path).write_bytes(b"{}")
         assert "has left its state here" in describe(status(warehouse.path))
+
+
+def test_two_programs_may_write_the_status_at_the_same_time(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse.path.parent.mkdir()
+    one = StatusFile(warehouse.path)
+    monkeypatch.setattr(os, "getpid", lambda: 12345)
+    other = StatusFile(warehouse.path)
+    replace = Path.replace
+
+    def replace_later(self: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        other.update(force=True, phase="of the other")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_later)
+    one.update(force=True, phase="of the one")
+    assert (read_status(warehouse.path) or {})["phase"] == "of the one"
+
+
+def test_a_full_disk_does_not_end_who_tells_of_it(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    warehouse.path.parent.mkdir()
+    status_file = StatusFile(warehouse.path)
+    status_file.update(force=True, phase="before")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", refuse)
+        status_file.update(force=True, phase="meanwhile")
+    assert (read_status(warehouse.path) or {})["phase"] == "before"
+    status_file.update(force=True)
+    assert (read_status(warehouse.path) or {})["phase"] == "meanwhile"
 
 
 def test_a_rejection_for_a_reason_of_a_newer_loader_is_told_all_the_same(
