@@ -188,7 +188,8 @@ class Watcher:
         files, has_gaps = events.take()
         for source, watched in self._watched.items():
             is_tree = source.kind == "json"
-            own = [file for file in files if is_tree and file.is_relative_to(source.root)]
+            tree = source.root / json_store.TREE  # one store may lie in the root of another
+            own = [file for file in files if is_tree and file.is_relative_to(tree)]
             watched.notice(own, all_of_it=has_gaps and is_tree)
         began = time.monotonic()
         compare_every = self._options.compare_every

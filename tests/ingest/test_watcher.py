@@ -156,6 +156,13 @@ def test_what_changes_in_a_tree_and_in_a_database_is_landed(warehouse: Warehouse
     assert warehouse.documents() == fresh.documents()
 
 
+def test_a_store_may_lie_in_the_root_of_another(warehouse: Warehouse, root: Path) -> None:
+    inner = json_tree(root / "archive")
+    with watching(warehouse, root, inner) as watch:
+        write(part_file(inner, *PART), part(*PART, text="inner"))
+        eventually(watch.has(with_text("inner")), "a file of the inner store")
+
+
 def test_its_phases_are_told_and_committed_in_order(warehouse: Warehouse, root: Path) -> None:
     with watching(warehouse, root):
         pass
