@@ -235,7 +235,7 @@ class WatchedSource:
         """Return the files to be looked at again; one that is gone is no longer among them."""
         waiting = [origin for origin, broken in self._broken.items() if not broken.is_given_up]
         for origin in waiting:
-            if not (self.source.root / origin).exists():
+            if not os.path.lexists(self.source.root / origin):  # nor one in a folder that is now forbidden
                 del self._broken[origin]
         return [self.source.root / origin for origin in waiting]
 

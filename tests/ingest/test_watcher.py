@@ -216,6 +216,29 @@ def test_a_file_that_stays_broken_is_rejected_and_resolved_when_it_is_mended(
         assert watch.has(with_text("mended"))()
 
 
+def test_a_file_that_is_half_written_may_become_forbidden(
+    warehouse: Warehouse, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = os.stat
+
+    def refuse(path: str | Path, **kwargs: bool) -> os.stat_result:
+        if Path(path) == part_file(root, *PART):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **kwargs)
+
+    with watching(warehouse, root) as watch:
+        part_file(root, *PART).write_bytes(b'{"type":"te')
+        eventually(lambda: waits_for_a_file(watch), "that it is waited for")
+        monkeypatch.setattr(os, "stat", refuse)
+        monkeypatch.setattr(os, "lstat", refuse)
+        write(part_file(root, "prt_other", PART[1]), part("prt_other", PART[1], text="other"))
+        eventually(watch.has(with_text("other")), "another file")
+
+
+def waits_for_a_file(watch: Watch) -> bool:
+    return any(any(watched._waiting()) for watched in watch._watcher._watched.values())
+
+
 def test_what_is_deleted_is_marked(warehouse: Warehouse, root: Path) -> None:
     deleted = "select 1 from raw.parts where document_id = ? and deleted_at is not null"
     with watching(warehouse, root) as watch:
