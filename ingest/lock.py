@@ -207,10 +207,18 @@ def is_stale(path: Path) -> bool:
 
 
 def lent(warehouse: Path) -> dict[str, str]:
-    """Return what a process that we start needs in its environment to write while we hold the lock."""
-    holder = read_holder(lock_path(warehouse))
-    if holder is None or lock_path(warehouse) not in _held:
+    """Return what a process that we start needs in its environment to write while we hold the lock.
+
+    Raises IngestError where the disk had no room to say who holds it.
+    """
+    if lock_path(warehouse) not in _held:
         raise RuntimeError("writing() comes first")
+    holder = read_holder(lock_path(warehouse))
+    if holder is None:
+        raise IngestError(
+            f"The lock {lock_path(warehouse)} could not be written, so no other program can be given it. "
+            "Make room on the disk, then try again."
+        )
     return {LENT_VARIABLE: holder.token}
 
 

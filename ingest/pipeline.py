@@ -20,7 +20,7 @@ from ingest import artifacts, load, query_timings, releases, status, words
 from ingest.briefly import briefly
 from ingest.errors import IngestError
 from ingest.landing import land_run
-from ingest.lock import lent, writing
+from ingest.lock import Patience, lent, writing
 from ingest.settings import Settings
 from ingest.warehouse import open_warehouse
 
@@ -57,14 +57,14 @@ def run(
 def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = None) -> Outcome:
     """Build what is loaded, test and judge it, publish what is clean, and write the report.
 
-    Setting `stop` ends dbt at once: nothing is published then. Raises IngestError where the project is not
-    here.
+    Setting `stop` ends dbt at once: nothing is published then. With `stop` another program is not waited
+    for: that raises BusyError. Raises IngestError where the project is not here.
     """
     if not (PROJECT / "dbt_project.yml").is_file():
         raise IngestError(f"There is no dbt project at {PROJECT}: use a checkout of opencode-warehouse.")
     outcome = Outcome()
     warehouse = settings.warehouse
-    with writing(warehouse):
+    with writing(warehouse, None if stop is None else Patience(0)):
         one = _Build(settings, outcome, say, stop)
         say("Run 2/5: building the tables (dbt seed, dbt run)")
         one.dbt("seed")

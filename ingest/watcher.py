@@ -64,7 +64,8 @@ class _OvertakenError(Exception):
 class Watcher:
     """One watch of the stores of a warehouse. Setting `stop` ends it after the commit that is being made.
 
-    `build` is called when a build is due, holding no lock, and returns whether it went well.
+    `build` is called when a build is due, holding no lock, and returns whether it went well. Where it could
+    not even begin, it is called again: soon after a BusyError, else when the next one is due.
     """
 
     def __init__(
@@ -288,11 +289,18 @@ class Watcher:
         every = self._options.build_every
         if every is None or not self._is_dirty or time.monotonic() - self._built_at < every:
             return
+        self._batch_began = 0.0  # what is built is known by its batch: the next commit begins another
         self._state.update(is_building=True)
-        self._is_dirty = not self._build()
+        try:
+            self._is_dirty = not self._build()
+        except BusyError as error:  # its turn comes soon
+            self._tell(str(error))
+            return
+        except _FAILURES as error:
+            self._tell(_reason(error))
+        finally:
+            self._state.update(is_building=False)
         self._built_at = time.monotonic()
-        self._batch_began = 0.0  # what was built is known by its batch: the next commit begins another
-        self._state.update(is_building=False)
 
     def _find(self) -> list[Source]:
         found: list[Source] = []

@@ -116,6 +116,17 @@ def test_a_process_that_the_holder_starts_may_write(warehouse: Path) -> None:
         lent(warehouse)
 
 
+def test_where_the_disk_has_no_room_for_a_token_nobody_is_given_one(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with writing(warehouse), pytest.raises(IngestError, match="Make room"):
+        lent(warehouse)
+
+
 def test_a_token_of_a_lock_that_was_let_go_opens_nothing(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

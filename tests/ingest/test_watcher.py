@@ -21,7 +21,7 @@ from ingest import pipeline, tree_events, watched_source, watcher
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.landing import Landing
-from ingest.lock import program, writing
+from ingest.lock import BusyError, program, writing
 from ingest.settings import Settings
 from ingest.sync_state import read_status
 from ingest.warehouse import open_warehouse
@@ -39,6 +39,7 @@ from tests.ingest.stores import (
     session_file,
     write,
 )
+from tests.ingest.test_lock import held_elsewhere
 
 SOON_S = 30.0
 QUICK = WatchOptions(compare_every=1.0)
@@ -439,6 +440,43 @@ def test_it_builds_when_something_changed_and_again_where_that_failed(
 
     batches = warehouse.query("select load_batch_id from raw.load_batches")
     assert len(batches) == 3, "what came after a build is in a batch of its own"
+
+
+def test_a_build_that_cannot_begin_does_not_end_the_watch(
+    warehouse: Warehouse, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [
+        BusyError("The warehouse is in use by dbt build.", None),
+        IngestError("There is no dbt project."),
+    ]
+    built: list[float] = []
+
+    def build() -> bool:
+        built.append(time.monotonic())
+        if len(built) <= len(failures):
+            raise failures[len(built) - 1]
+        return True
+
+    options = WatchOptions(compare_every=3600.0, build_every=2.0)
+    with watching(warehouse, root, options=options, build=build) as watch:
+        eventually(lambda: len(built) == 3, "a build")
+        write(part_file(root, *PART), part(*PART, text="after"))
+        eventually(watch.has(with_text("after")), "a change after it")
+    assert built[1] - built[0] < 2.0, "its turn comes soon"
+    assert built[2] - built[1] >= 2.0, "it is not tried without end"
+    assert all(str(failure) in caplog.text for failure in failures)
+
+
+def test_a_build_of_a_watch_does_not_wait_without_hearing_that_it_should_end(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENCODE_WAIT_S", "5")
+    warehouse.path.parent.mkdir()
+    began = time.monotonic()
+    settings = Settings((), warehouse.path, "box", is_default_store=False)
+    with held_elsewhere(warehouse.path, 60), pytest.raises(BusyError, match="in use by"):
+        pipeline.build(settings, lambda line: None, threading.Event())
+    assert time.monotonic() - began < 5
 
 
 def test_a_full_disk_passes(
