@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
@@ -58,7 +59,7 @@ class _StoppedError(Exception):
 
 
 class _OvertakenError(Exception):
-    """Another load has landed something: what was known of the sources is no longer true."""
+    """Another load has landed something, or the warehouse is another file: what was known is not true."""
 
 
 class Watcher:
@@ -88,6 +89,7 @@ class Watcher:
         self._watched: dict[Source, WatchedSource] = {}
         self._is_loaded = False
         self._newest_batch = 0
+        self._file: tuple[int, int] | None = None
         self._batch_began = 0.0
         self._n_commits = 0
         self._behind_since: float | None = None
@@ -176,6 +178,7 @@ class Watcher:
                         for schema in [land.schema_version(source)]
                     }
                     self._newest_batch, self._batch_began = land.newest_batch(), 0.0
+                    self._file = _identity(self._settings.warehouse)
             except _FAILURES as error:
                 self._pause(self._retry_after(error))
             else:
@@ -209,6 +212,8 @@ class Watcher:
         """Land what sources have that is new; return whether that went well."""
         try:
             with writing(self._settings.warehouse, Patience(0)):
+                if _identity(self._settings.warehouse) != self._file:  # a backup was restored, or it is gone
+                    raise _OvertakenError
                 for watched in due:
                     for found in watched.look():
                         if watched.is_news(found):
@@ -347,10 +352,14 @@ def _layout(sources: Iterable[Source]) -> set[tuple[Source, tuple[int, int] | No
     """Return the sources, each tree with what tells whether it is still the same folder."""
     layout: set[tuple[Source, tuple[int, int] | None]] = set()
     for source in sources:
-        identity = None
-        if source.kind == "json":
-            with suppress(OSError):
-                status = (source.root / json_store.TREE).stat()
-                identity = (status.st_dev, status.st_ino)
-        layout.add((source, identity))
+        is_tree = source.kind == "json"
+        layout.add((source, _identity(source.root / json_store.TREE) if is_tree else None))
     return layout
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file or folder from another of the same name, None where there is none."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    return None

@@ -320,6 +320,29 @@ def test_while_another_program_has_the_warehouse_nothing_is_lost(
     assert len(told) == 1, "told once"
 
 
+def test_what_a_restored_backup_lacks_is_landed_again(
+    warehouse: Warehouse, root: Path, tmp_path: Path
+) -> None:
+    with watching(warehouse, root, options=QUICK) as watch:
+        write(part_file(root, *PART), part(*PART, text="in the backup"))
+        eventually(watch.has(with_text("in the backup")), "a change")
+        with TURN, writing(warehouse.path):
+            shutil.copyfile(warehouse.path, tmp_path / "backup")
+        write(part_file(root, *PART), part(*PART, text="later"))
+        eventually(watch.has(with_text("later")), "a change in the same batch")
+        with TURN, writing(warehouse.path):
+            (tmp_path / "backup").replace(warehouse.path)
+        eventually(watch.has(with_text("later")), "what the backup lacks")
+
+
+def test_a_warehouse_that_is_removed_is_loaded_anew(warehouse: Warehouse, root: Path) -> None:
+    with watching(warehouse, root, options=QUICK) as watch:
+        with TURN, writing(warehouse.path):
+            warehouse.path.unlink()
+        eventually(warehouse.path.exists, "another file")
+        eventually(watch.has("select 1 from raw.parts"), "all that there is")
+
+
 def test_a_second_watch_of_a_warehouse_is_refused(warehouse: Warehouse, root: Path) -> None:
     with watching(warehouse, root):
         command = [sys.executable, "-m", "ingest", "watch", "--store", str(root)]
