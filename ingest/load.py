@@ -1,5 +1,6 @@
 """One load: every source compared with what is landed of it, differences landed."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -122,13 +123,15 @@ def load(
     progress: Progress | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     state: SyncState | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> LoadResult:
     """Land what is new, changed or gone in all sources since the last load.
 
     With `state` the load is the beginning of a longer work, whose state that is: it does not end in `idle`.
+    It sleeps with `sleep` while another program has the warehouse.
     Raises IngestError where nothing can be loaded; a source that cannot be read is a problem of the result.
     """
-    with _warehouse(settings.warehouse, dry_run=options.dry_run) as connection:
+    with _warehouse(settings.warehouse, dry_run=options.dry_run, sleep=sleep) as connection:
         started_at = clock()
         with Landing(connection, started_at, dry_run=options.dry_run, mask=settings.mask) as land:
             found = _find(settings, land, options)
@@ -218,10 +221,12 @@ def _mask_landed(land: Landing, settings: Settings, report: _Report, result: Loa
 
 
 @contextmanager
-def _warehouse(path: Path, *, dry_run: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+def _warehouse(
+    path: Path, *, dry_run: bool, sleep: Callable[[float], None]
+) -> Iterator[duckdb.DuckDBPyConnection]:
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(open_warehouse(path, read_only=dry_run))
+            connection = stack.enter_context(open_warehouse(path, read_only=dry_run, sleep=sleep))
         except NothingLoadedError:
             connection = stack.enter_context(scratch_warehouse())  # a dry run into nothing
         yield connection

@@ -154,7 +154,9 @@ class Watcher:
         while not self._is_loaded:
             try:
                 with writing(self._settings.warehouse, Patience(sleep=self._pause)):
-                    result = load(self._settings, self._load_options, check, self._clock, self._state)
+                    result = load(
+                        self._settings, self._load_options, check, self._clock, self._state, self._pause
+                    )
             except _FAILURES as error:
                 self._pause(self._retry_after(error))
             else:

@@ -557,7 +557,10 @@ def test_the_command_watches_until_it_is_asked_to_end(warehouse: Warehouse, root
     assert warehouse.value("select count(*) from raw.parts") == 8
 
 
-def test_the_end_may_be_asked_for_while_it_waits_for_its_turn(warehouse: Warehouse, root: Path) -> None:
+@pytest.mark.parametrize("holder", ["one that writes", "a client of DuckDB"])
+def test_the_end_may_be_asked_for_while_it_waits_for_its_turn(
+    warehouse: Warehouse, root: Path, holder: str
+) -> None:
     warehouse.load(root)
     command = [
         sys.executable,
@@ -569,7 +572,11 @@ def test_the_end_may_be_asked_for_while_it_waits_for_its_turn(warehouse: Warehou
         "--warehouse",
         str(warehouse.path),
     ]
-    with writing(warehouse.path), subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    in_use = {
+        "one that writes": writing(warehouse.path),
+        "a client of DuckDB": open_warehouse(warehouse.path, read_only=True),
+    }
+    with in_use[holder], subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         while "waiting for the warehouse" not in process.stderr.readline():
             pass
