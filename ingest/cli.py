@@ -281,8 +281,7 @@ def _run(arguments: argparse.Namespace, configured: settings.Settings) -> int:
 
 def _watch(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     stop = threading.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: stop.set())
+    _set_when_asked_to_end(stop)
 
     def build() -> bool:
         outcome = pipeline.build(configured, log.info, stop)
@@ -291,6 +290,25 @@ def _watch(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     options = watcher.WatchOptions(compare_every=arguments.compare_every, build_every=arguments.build_every)
     watcher.Watcher(configured, options, stop, build=build).run()
     return EXIT_OK
+
+
+def _set_when_asked_to_end(stop: threading.Event) -> None:
+    """Let SIGTERM and SIGINT set an event.
+
+    A thread does that: a handler interrupts the main thread, which may have the lock of the event just then,
+    and would wait for it for ever.
+    """
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        os.read(reads, 1)
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 def _seconds(given: str) -> float:

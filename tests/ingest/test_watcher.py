@@ -584,6 +584,24 @@ def test_the_end_may_be_asked_for_while_it_waits_for_its_turn(
         assert process.wait(SOON_S) == 0
 
 
+ASKED_TO_END_WHILE_IT_LOOKS = """
+import os, signal, threading, time
+from ingest import cli
+
+stop = threading.Event()
+cli._set_when_asked_to_end(stop)
+with stop._cond:  # as stop.wait() and stop.set() have it for a moment
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(os.getpid(), number)
+        time.sleep(0.1)
+assert stop.wait(10)
+"""
+
+
+def test_the_end_may_be_asked_for_at_any_moment() -> None:
+    subprocess.run([sys.executable, "-c", ASKED_TO_END_WHILE_IT_LOOKS], check=True, timeout=30)
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, root: Path) -> None:
     (tmp_path / "file").touch()
     settings = Settings((root,), tmp_path / "file" / "x" / "opencode.duckdb", "box", is_default_store=False)
