@@ -202,8 +202,10 @@ def is_stale(path: Path) -> bool:
         lock.acquire(timeout=0)
     except (Timeout, OSError):
         return False
-    lock.release()
-    return True
+    try:
+        return read_holder(path) is not None  # asked again: its holder may just have let go of it
+    finally:
+        lock.release()
 
 
 def lent(warehouse: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from ingest.errors import IngestError
 from ingest.lock import (
     BusyError,
+    Holder,
     Patience,
     holding,
     is_stale,
@@ -92,6 +94,15 @@ def test_the_lock_of_a_killed_process_is_free_and_known_to_be_stale(
         assert "without letting go" in caplog.text
     assert read_holder(lock_path(warehouse)) is None
     assert not is_stale(lock_path(warehouse))
+
+
+def test_a_lock_that_is_let_go_of_while_it_is_looked_at_is_not_stale(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([Holder("dbt build", "box", 1, datetime.now(UTC), "token"), None])
+    monkeypatch.setattr("ingest.lock.read_holder", lambda path: next(said))
+    assert not is_stale(lock_path(warehouse))
+    assert next(said, "asked twice") == "asked twice"
 
 
 def test_who_has_the_lock_may_take_it_again(warehouse: Path) -> None:
