@@ -150,7 +150,7 @@ def _acquire(lock: FileLock, path: Path, thing: str, patience: Patience) -> None
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            holder = read_holder(path)
+            holder = _holder_of(path)
             name = "another program" if holder is None else str(holder)
             if patience.is_over():
                 raise BusyError(
@@ -191,6 +191,15 @@ def read_holder(path: Path) -> Holder | None:
         )
     except (OSError, KeyError, TypeError, ValueError):  # a JSONDecodeError is a ValueError
         return None
+
+
+def _holder_of(path: Path) -> Holder | None:
+    """Return who holds a lock that is held: who has just taken it says so in a moment."""
+    holder = read_holder(path)
+    if holder is None:
+        time.sleep(_RETRY_S)
+        holder = read_holder(path)
+    return holder
 
 
 def is_stale(path: Path) -> bool:

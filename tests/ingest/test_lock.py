@@ -67,6 +67,15 @@ def test_a_second_writer_is_refused_and_told_who_the_first_is(warehouse: Path) -
         assert holder.pid == process.pid
 
 
+def test_who_has_just_taken_a_lock_is_named(warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_elsewhere(warehouse, 60) as process:
+        said = lock_path(warehouse).read_bytes()
+        lock_path(warehouse).write_bytes(b"")
+        monkeypatch.setattr(time, "sleep", lambda seconds: lock_path(warehouse).write_bytes(said))
+        with pytest.raises(BusyError, match=f"process {process.pid}"), writing(warehouse, Patience(0)):
+            pytest.fail("two have the lock")
+
+
 def test_a_second_writer_waits_and_says_for_whom(warehouse: Path, caplog: pytest.LogCaptureFixture) -> None:
     with held_elsewhere(warehouse, 0.5) as process, open_warehouse(warehouse, wait_s=30) as connection:
         assert connection.execute("select count(*) from raw.sessions").fetchone() == (0,)
