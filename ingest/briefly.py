@@ -2,12 +2,26 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 
+_QUOTE = re.compile(r"""['"`]""")
 _DONE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
 _TROUBLE = re.compile(r"Completed with|Encountered an error|(?:Compilation|Database|Parsing|Runtime) Error")
+
+_BEGINS = re.compile(r"\d\d:\d\d:\d\d  ")
+
+
+def without_texts(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out of dbt's lines what may be text of a document: what a message quotes, to its end."""
+    is_quoting = False
+    for line in lines:
+        if is_quoting and not _BEGINS.match(line):
+            continue
+        shown, *quoted = [line] if "health check " in line else _QUOTE.split(line, maxsplit=1)
+        is_quoting = bool(quoted)
+        yield f"{shown.rstrip()} …" if quoted else line
 
 
 def briefly(lines: Iterable[str], write: Callable[[str], object] = sys.stdout.write) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from ingest import artifacts, load, query_timings, releases, status, words
-from ingest.briefly import briefly
+from ingest.briefly import briefly, without_texts
 from ingest.errors import IngestError
 from ingest.landing import land_run
 from ingest.lock import Patience, lent, writing
@@ -57,8 +57,9 @@ def run(
 def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = None) -> Outcome:
     """Build what is loaded, test and judge it, publish what is clean, and write the report.
 
-    Setting `stop` ends dbt at once: nothing is published then. With `stop` another program is not waited
-    for: that raises BusyError. Raises IngestError where the project is not here.
+    Setting `stop` ends dbt at once: nothing is published then. `stop` is for a watch, whose log has nothing
+    that dbt quotes, and which does not wait for another program: that raises BusyError. Raises IngestError
+    where the project is not here.
     """
     if not (PROJECT / "dbt_project.yml").is_file():
         raise IngestError(f"There is no dbt project at {PROJECT}: use a checkout of opencode-warehouse.")
@@ -118,16 +119,22 @@ class _Build:
         environment = {"DBT_LOG_LEVEL_FILE": "info"} | os.environ | _DBT_ENVIRONMENT | lent(warehouse)
         environment["OPENCODE_WAREHOUSE"] = str(warehouse)
         with subprocess.Popen(  # noqa: S603 - our own programs
-            command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
         ) as process:
             if self.stop is not None:
                 threading.Thread(target=_end, args=(process, self.stop), daemon=True).start()
-            lines = process.stdout or ()
+            # what dbt says may quote a document
+            lines = (words.printable(line.rstrip("\n")) for line in process.stdout or ())
             if is_dbt:
-                briefly(lines, lambda line: self.say(line.rstrip("\n")))
+                briefly(lines if self.stop is None else without_texts(lines), self.say)
             else:
                 for line in lines:
-                    self.say(line.rstrip("\n"))
+                    self.say(line)
         if process.returncode != 0:
             self.outcome.failed.append(name)
 
