@@ -62,7 +62,7 @@ def sync(warehouse: Path, pid_of_holder: int | None = None) -> Figures:
 
 _LIVE = (
     *("phase", "entered_at", "updated_at", "program", "pid", "host"),
-    *("batch_id", "n_scanned", "n_commits", "committed_at", "lag_s"),
+    *("batch_id", "n_scanned", "n_commits", "committed_at", "lag_s", "is_building"),
 )
 
 
@@ -173,7 +173,8 @@ def _sync(sync: object) -> list[str]:
         if sync["committed_at"] is not None:
             commits = words.count(_int(sync["n_commits"]), "commit")
             committed = _time(sync["committed_at"])
-            lines.append(f"  {commits}, the last at {committed:%H:%M:%S} UTC; {sync['lag_s']} s behind")
+            behind = "what changes waits for a build" if sync["is_building"] else f"{sync['lag_s']} s behind"
+            lines.append(f"  {commits}, the last at {committed:%H:%M:%S} UTC; {behind}")
     elif phase in ENDED:
         lines = [f"  {phase} since {since}: nothing runs"]
     else:

@@ -107,11 +107,11 @@ class SyncState:
         self._uncommitted.append(Transition(phase, entered_at, self._n_scanned))
         self._write(force=True, phase=phase, entered_at=entered_at.isoformat(), **progress)
 
-    def update(self, *, n_scanned: int | None = None, **progress: object) -> None:
-        """Note how far it is."""
+    def update(self, *, n_scanned: int | None = None, force: bool = False, **progress: object) -> None:
+        """Note how far it is; with `force` that is written at once, as nothing may be for a while."""
         if n_scanned is not None:
             self._n_scanned = n_scanned
-        self._write(force=False, n_scanned=self._n_scanned, **progress)
+        self._write(force=force, n_scanned=self._n_scanned, **progress)
 
     def take(self) -> list[Transition]:
         """Return the transitions that were not taken before: whoever takes them commits them."""

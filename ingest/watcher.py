@@ -297,7 +297,7 @@ class Watcher:
         if every is None or not self._is_dirty or time.monotonic() - self._built_at < every:
             return
         self._batch_began = 0.0  # what is built is known by its batch: the next commit begins another
-        self._state.update(is_building=True)
+        self._state.update(is_building=True, force=True)
         try:
             self._is_dirty = not self._build()
         except BusyError as error:  # its turn comes soon

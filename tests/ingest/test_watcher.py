@@ -23,6 +23,7 @@ from ingest.errors import IngestError
 from ingest.landing import Landing
 from ingest.lock import BusyError, program, writing
 from ingest.settings import Settings
+from ingest.status import describe, status
 from ingest.sync_state import read_status
 from ingest.warehouse import open_warehouse
 from ingest.watcher import Watcher, WatchOptions
@@ -488,6 +489,19 @@ def test_a_build_that_cannot_begin_does_not_end_the_watch(
     assert built[1] - built[0] < 2.0, "its turn comes soon"
     assert built[2] - built[1] >= 2.0, "it is not tried without end"
     assert all(str(failure) in caplog.text for failure in failures)
+
+
+def test_while_it_builds_that_is_told(warehouse: Warehouse, root: Path) -> None:
+    told: list[str] = []
+
+    def build() -> bool:
+        told.append(describe(status(warehouse.path)))
+        return True
+
+    options = WatchOptions(compare_every=3600.0, build_every=0.1)
+    with watching(warehouse, root, options=options, build=build):
+        eventually(lambda: told, "a build")
+    assert "what changes waits for a build" in told[0]
 
 
 def test_a_build_of_a_watch_does_not_wait_without_hearing_that_it_should_end(
