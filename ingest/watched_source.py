@@ -150,6 +150,10 @@ class WatchedSource:
                 self._landed.pop((entity, document_id), None)
         if found.has_all_rejections:
             self._rejected = set(found.rejections)
+            there = {rejection.origin for rejection in found.rejections}
+            self._broken = {
+                origin: one for origin, one in self._broken.items() if origin in there or not one.is_given_up
+            }
             self._schema_version = found.schema_version
         self.status, self.message = found.status, found.message
 

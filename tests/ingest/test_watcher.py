@@ -237,6 +237,23 @@ def test_a_file_that_is_half_written_may_become_forbidden(
         eventually(watch.has(with_text("other")), "another file")
 
 
+def test_a_broken_file_that_is_gone_is_forgotten(
+    warehouse: Warehouse, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watched_source, "GRACE_S", 0.1)
+    with watching(warehouse, root) as watch:
+        part_file(root, "prt_broken", PART[1]).write_bytes(b'{"type":"te')
+        rejected = (
+            "select 1 from raw.rejected_documents where document_id = 'prt_broken' and resolved_at is {}"
+        )
+        eventually(watch.has(rejected.format("null")), "the rejection")
+        part_file(root, "prt_broken", PART[1]).unlink()
+        eventually(watch.has(rejected.format("not null")), "its resolution")
+        eventually(
+            lambda: not any(one._broken for one in watch._watcher._watched.values()), "nothing is kept"
+        )
+
+
 def waits_for_a_file(watch: Watch) -> bool:
     return any(any(watched._waiting()) for watched in watch._watcher._watched.values())
 
