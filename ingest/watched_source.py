@@ -155,6 +155,8 @@ class WatchedSource:
                 origin: one for origin, one in self._broken.items() if origin in there or not one.is_given_up
             }
             self._schema_version = found.schema_version
+        elif found.rejections:
+            self._rejected = None  # what is gone by the next look at all is to be resolved
         self.status, self.message = found.status, found.message
 
     def _look_at_all(self) -> Iterator[Found]:
