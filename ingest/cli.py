@@ -312,7 +312,10 @@ def _set_when_asked_to_end(stop: threading.Event) -> None:
 
 
 def _seconds(given: str) -> float:
-    seconds = float(given)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
     if not 0 < seconds <= 86_400:
         raise argparse.ArgumentTypeError(f"{given} is not a number of seconds up to a day")
     return seconds

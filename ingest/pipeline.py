@@ -70,9 +70,9 @@ def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = Non
         say("Run 2/5: building the tables (dbt seed, dbt run)")
         one.dbt("seed")
         one.dbt("run", "--exclude", "tag:quality")
-        say("Run 3/5: testing them (dbt test)")
+        one.begin("Run 3/5: testing them (dbt test)")
         one.dbt("test", "--exclude", "tag:quality")
-        say("Run 4/5: timing queries, making the health checks")
+        one.begin("Run 4/5: timing queries, making the health checks")
         one.attempt("time-queries", lambda: query_timings.time_queries(warehouse))
         one.dbt("build", "--select", "tag:quality")
         if stop is not None and stop.is_set():
@@ -104,6 +104,11 @@ class _Build:
     outcome: Outcome
     say: Say
     stop: threading.Event | None
+
+    def begin(self, step: str) -> None:
+        """Say that a step begins, unless the end was asked for."""
+        if self.stop is None or not self.stop.is_set():
+            self.say(step)
 
     def dbt(self, command: str, *arguments: str) -> None:
         """Run a command of dbt, show what a person should see of it, and land its results."""

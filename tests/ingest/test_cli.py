@@ -211,6 +211,13 @@ def test_progress_is_shown_on_a_terminal_only(
     assert any("json store: session diffs" in text for text in shown)
 
 
+@pytest.mark.parametrize("given", ["soon", "0", "nan", "100000"])
+def test_how_often_a_watch_builds_is_a_number_of_seconds(given: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit):
+        main(["watch", "--build-every", given])
+    assert f"{given} is not a number of seconds up to a day" in capsys.readouterr().err
+
+
 def test_the_version_is_told(capsys: Captured) -> None:
     with pytest.raises(SystemExit) as done:
         main(["--version"])

@@ -3,9 +3,11 @@
 import sys
 import threading
 
+import pytest
+
 from ingest.briefly import without_texts
 from ingest.lock import writing
-from ingest.pipeline import Outcome, _Build
+from ingest.pipeline import Outcome, _Build, build
 from ingest.settings import Settings
 from tests.ingest.stores import Warehouse
 
@@ -26,8 +28,8 @@ def said_of(warehouse: Warehouse, stop: threading.Event | None) -> list[str]:
     said: list[str] = []
     outcome = Outcome()
     with writing(warehouse.path):
-        build = _Build(settings, outcome, said.append, stop)
-        build.command("dbt run", [sys.executable, "-c", f"{DBT}\nraise SystemExit(1)"], is_dbt=True)
+        one = _Build(settings, outcome, said.append, stop)
+        one.command("dbt run", [sys.executable, "-c", f"{DBT}\nraise SystemExit(1)"], is_dbt=True)
     assert outcome.failed == ["dbt run"]
     return said
 
@@ -46,6 +48,17 @@ def test_a_watch_does_not_log_what_dbt_quotes(warehouse: Warehouse) -> None:
         "10:00:01    compiled code at target/run/parts.sql",
         "10:00:02  WARN health check error_rate: see `make health` \ufffd[31m",
     ]
+
+
+def test_a_build_that_was_ended_says_nothing_of_steps_that_it_does_not_take(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = threading.Event()
+    monkeypatch.setattr(_Build, "dbt", lambda *_: stop.set())
+    warehouse.path.parent.mkdir()
+    said: list[str] = []
+    build(Settings((), warehouse.path, "box", is_default_store=False), said.append, stop)
+    assert said == ["Run 2/5: building the tables (dbt seed, dbt run)"]
 
 
 def test_what_stands_between_two_messages_is_kept() -> None:
