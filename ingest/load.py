@@ -13,7 +13,7 @@ from ingest import masking, words
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
 from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing, record_storage
-from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store
+from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store, links_that_leave
 from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, SyncState
 from ingest.warehouse import NothingLoadedError, measure_storage, open_warehouse, scratch_warehouse
@@ -255,6 +255,11 @@ def _find(settings: Settings, land: Landing, options: Options) -> _Found:
         except SourceError as error:
             found.problems.append(str(error))
             continue
+        found.problems.extend(
+            f"{link} is a link that leaves the store, so it is not followed. Name what it leads to as a "
+            "store of its own."
+            for link in links_that_leave(store)
+        )
         missing = [one for one in landed if is_of_store(one, store) and one not in sources]
         found.sources.extend(one for one in sources if one not in found.sources)
         found.missing.extend(one for one in missing if one not in found.missing)

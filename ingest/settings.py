@@ -148,10 +148,26 @@ def _sources_of(store: Path, machine: str, is_sample: bool) -> list[Source]:
         return [Source(machine, "json", store.parent, is_sample)]
     else:
         sources = []
-    # A link is followed, because SQLite keeps the WAL beside the file itself.
-    databases = sorted(resolved(path) for path in store.iterdir() if path.match(DATABASES) and path.is_file())
-    sources.extend(Source(machine, "sqlite", path, is_sample) for path in databases)
+    # A link within the store is followed, because SQLite keeps the WAL beside the file itself.
+    databases = sorted(resolved(path) for path in _databases(store) if not _leaves(path, store))
+    sources.extend(Source(machine, "sqlite", path, is_sample) for path in dict.fromkeys(databases))
     return sources
+
+
+def links_that_leave(store: Path) -> list[Path]:
+    """Return the databases of a store that are links to elsewhere: they are not followed."""
+    try:
+        return sorted(path for path in _databases(store) if _leaves(path, store)) if store.is_dir() else []
+    except OSError:  # find_sources says so
+        return []
+
+
+def _databases(store: Path) -> list[Path]:
+    return [path for path in store.iterdir() if path.match(DATABASES) and path.is_file()]
+
+
+def _leaves(path: Path, store: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(store.resolve())
 
 
 def _is_database(file: Path) -> bool:

@@ -241,7 +241,7 @@ class Watcher:
             goes_on = self._batch_began > 0 and began - self._batch_began < BATCH_S
             self._newest_batch = land.begin_batch(self._newest_batch if goes_on else None)
             self._batch_began = self._batch_began if goes_on else began
-            land.record_phases(self._state.take())
+            self._record(land)
             land.begin_source(watched.source)
             for document in found.documents:
                 land.put(document)
@@ -275,14 +275,20 @@ class Watcher:
 
     def _record_phases(self) -> None:
         """Commit the phases that came since the last commit; where that fails, the next commit has them."""
-        transitions = self._state.take()
         try:
             with self._landing() as land:
                 land.batch_id = self._newest_batch
-                land.record_phases(transitions)
+                self._record(land)
         except _FAILURES as error:
-            self._state.give_back(transitions)
             self._tell(_reason(error))
+
+    def _record(self, land: Landing) -> None:
+        transitions = self._state.take()
+        try:
+            land.record_phases(transitions)
+        except BaseException:
+            self._state.give_back(transitions)
+            raise
 
     @contextmanager
     def _landing(self) -> Iterator[Landing]:
@@ -316,7 +322,7 @@ class Watcher:
                 found += [
                     source for source in find_sources([store], self._settings.machine) if source not in found
                 ]
-            except SourceError as error:
+            except (SourceError, IngestError) as error:
                 self._tell(str(error))
         return found
 

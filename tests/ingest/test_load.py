@@ -488,10 +488,9 @@ def test_two_databases_of_one_store_are_two_sources(warehouse: Warehouse, root: 
     assert warehouse.value("select count(*) from raw.sessions") == 3
 
 
-def test_a_link_to_a_database_elsewhere_is_read_with_its_wal(warehouse: Warehouse, tmp_path: Path) -> None:
-    path = database(tmp_path / "large disk" / "opencode.db", wal=True)
+def test_a_link_to_a_database_of_the_store_is_read_with_its_wal(warehouse: Warehouse, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    store.mkdir()
+    path = database(store / "large disk" / "opencode.db", wal=True)
     (store / "opencode.db").symlink_to(path)
 
     with running_writer(

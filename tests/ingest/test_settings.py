@@ -8,7 +8,7 @@ import pytest
 from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
 from ingest.settings import find_sources, from_environment, is_of_store
-from tests.ingest.stores import database, json_tree, without_rights, write
+from tests.ingest.stores import Warehouse, database, json_tree, without_rights, write
 
 
 def kinds(sources: list[Source]) -> list[tuple[str, str]]:
@@ -164,3 +164,20 @@ def test_without_a_host_name_the_machine_is_unknown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("socket.gethostname", str)
 
     assert from_environment({}).machine == "unknown"
+
+
+def test_a_database_that_is_a_link_out_of_the_store_is_not_followed_and_told(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    elsewhere = database(tmp_path / "elsewhere" / "opencode.db")
+    root = database(tmp_path / "store" / "opencode-inside.db").parent
+    (root / "opencode.db").symlink_to(elsewhere)
+    (root / "opencode-again.db").symlink_to(root / "opencode-inside.db")
+
+    assert [source.root.name for source in find_sources([root], "box")] == ["opencode-inside.db"]
+    result = warehouse.load(root)
+    assert result.problems == [
+        f"{root / 'opencode.db'} is a link that leaves the store, so it is not followed. Name what it leads "
+        "to as a store of its own."
+    ]
+    assert warehouse.value("select count(*) from raw.sources") == 1
