@@ -104,6 +104,11 @@ def lock_path(warehouse: Path) -> Path:
     return warehouse.resolve().with_name("opencode.lock")
 
 
+def is_held(warehouse: Path) -> bool:
+    """Whether this process has the right to write to a warehouse, or was lent it."""
+    return lock_path(warehouse) in _held
+
+
 def watch_lock_path(warehouse: Path) -> Path:
     """Return the path of the lock of the one watch that a warehouse has."""
     return warehouse.resolve().with_name("opencode.watch.lock")

@@ -9,7 +9,7 @@ import duckdb
 
 from ingest import words
 from ingest.documents import ENTITIES, REASONS
-from ingest.lock import BusyError, is_stale, lock_path, read_holder, watch_lock_path
+from ingest.lock import BusyError, is_held, is_stale, lock_path, read_holder, watch_lock_path
 from ingest.releases import to_read
 from ingest.sync_state import ENDED, read_status
 from ingest.warehouse import open_warehouse
@@ -51,7 +51,7 @@ def sync(warehouse: Path, pid_of_holder: int | None = None) -> Figures:
     live = read_status(warehouse) or {}
     holders = [read_holder(path) for path in (lock, watch_lock) if not is_stale(path)]
     pids = {pid_of_holder, *(holder.pid for holder in holders if holder is not None)}
-    holder = read_holder(lock)
+    holder = None if is_held(warehouse) else read_holder(lock)  # that we have it ourselves is no news
     return {
         **{name: live.get(name) for name in _LIVE},
         "is_running": live.get("pid") in pids - {None},
@@ -168,15 +168,15 @@ def _sync(sync: object) -> list[str]:
     who = words.printable(f"{sync['program']} (process {sync['pid']} on {sync['host']})")
     since = words.when(_time(sync["entered_at"]))
     phase = words.printable(sync["phase"])
-    if sync["is_running"]:
+    if phase in ENDED:
+        lines = [f"  {phase} since {since}: nothing is being loaded"]
+    elif sync["is_running"]:
         lines = [f"  {phase} since {since}: {who}, {_int(sync['n_scanned']):,} documents looked at"]
         if sync["committed_at"] is not None:
             commits = words.count(_int(sync["n_commits"]), "commit")
             committed = _time(sync["committed_at"])
             behind = "what changes waits for a build" if sync["is_building"] else f"{sync['lag_s']} s behind"
             lines.append(f"  {commits}, the last at {committed:%H:%M:%S} UTC; {behind}")
-    elif phase in ENDED:
-        lines = [f"  {phase} since {since}: nothing runs"]
     else:
         lines = [
             f"  {phase} since {since}: {who} ended in the middle; the next load completes what is missing"

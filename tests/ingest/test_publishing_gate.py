@@ -69,6 +69,8 @@ def test_what_passes_everything_is_released_before_the_report(
     assert outcome.failed == []
     assert outcome.release is not None
     assert f"Released {outcome.release.name}" in said
+    assert "nothing is being loaded" in said
+    assert "in use by" not in said, "our own lock is no news"
     served = current_release(warehouse.path)
     assert served is not None
     assert Warehouse(served).value("select count(*) from raw.parts") == 4
