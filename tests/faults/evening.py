@@ -303,10 +303,10 @@ class Evening:
                 process.wait()
 
     def fresh(self) -> Path:
-        """Load the store into a new warehouse and return its path."""
+        """Load the store as it is, without masking, into a new warehouse and return its path."""
         path = self.warehouse.parent / "fresh" / "opencode.duckdb"
         shutil.rmtree(path.parent, ignore_errors=True)
-        load(Settings((self.store,), path, "box", is_default_store=False))
+        load(Settings((self.store,), path, "box", is_default_store=False, mask=False))
         return path
 
 
