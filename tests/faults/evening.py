@@ -113,6 +113,9 @@ class Evening:
 
     def end_watch(self) -> None:
         """Ask the watch to end, which it does at once and with 0, and start it again."""
+        while (read_status(self.warehouse) or {}).get("pid") != self.watch.pid:
+            time.sleep(0.05)  # before it has begun nothing listens to signals
+            assert self.watch.poll() is None
         self.watch.terminate()
         code = self.watch.wait(timeout=30)
         assert code == 0, f"a watch that is asked to end ended with {code}"
