@@ -241,6 +241,7 @@ class Imitation:
                 (session, f"do {n}", n, now_ms(), now_ms()),
             )
         self.database.execute("commit")
+        self.wrote(f"sqlite:{session}")
 
     def row_revert(self) -> None:
         """Take back a message: its parts go with it."""

@@ -70,12 +70,7 @@ def test_after_an_evening_of_faults_the_warehouse_is_that_of_a_fresh_load(tmp_pa
 
 
 def test_what_is_written_is_landed_within_seconds(tmp_path: Path) -> None:
-    for attempt in range(3):  # on a machine that others use, too, one may be late
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        median, p99 = latency(folder)
-        if median < 2 and p99 < 10:
-            break
+    median, p99 = latency(tmp_path)
     assert median < 2, f"median {median:.2f} s"
     assert p99 < 10, f"p99 {p99:.2f} s"
 
