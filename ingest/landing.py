@@ -591,7 +591,7 @@ class Landing:
     ) -> tuple[int, Mapping[str, int]]:
         """Mask landed documents in one transaction; return how many changed, and what was masked."""
         connection = self._connection
-        connection.register("keys", _keyed(keys))
+        connection.register("keys", _keys_arrow("source_id", keys))
         landed = connection.execute(
             f"""select source_id, document_id, payload
             from raw.{entity} semi join keys using (source_id, document_id)"""
@@ -830,7 +830,7 @@ class Landing:
             [source_id, self._now, self._now, self.batch_id, source_id],
         )
         # Whoever looked at a part of the source knows only what it met to be mended.
-        connection.register("mended", _keys_arrow(self._mended))
+        connection.register("mended", _keys_arrow("entity", self._mended))
         landed = " union all ".join(
             f"""select '{entity}' as entity, document_id from raw.{entity}
             where source_id = $source and deleted_at is null and $complete"""
@@ -888,10 +888,14 @@ def _masked(payloads: pa.Array, rules: masking.Rules | None) -> tuple[pa.Array, 
     return payloads, masked
 
 
-def _keyed(keys: Sequence[tuple[str, str]]) -> pa.Table:
-    source_ids, document_ids = ([key[i] for key in keys] for i in (0, 1))
+def _keys_arrow(within: str, keys: Iterable[tuple[str, str | None]]) -> pa.Table:
+    """Return pairs as a table of two columns: what a document is within (source, entity), and its id."""
+    pairs = list(keys)
     return pa.table(
-        {"source_id": pa.array(source_ids, pa.string()), "document_id": pa.array(document_ids, pa.string())}
+        {
+            within: pa.array([pair[0] for pair in pairs], pa.string()),
+            "document_id": pa.array([pair[1] for pair in pairs], pa.string()),
+        }
     )
 
 
@@ -908,11 +912,6 @@ def _rejections_arrow(rejections: Sequence[Rejection]) -> pa.Table:
             "modified_us": pa.array([r.modified_us for r in rejections], pa.int64()),
         }
     )
-
-
-def _keys_arrow(keys: Iterable[tuple[str, str | None]]) -> pa.Table:
-    entities, ids = zip(*keys, strict=True) if keys else ((), ())
-    return pa.table({"entity": pa.array(entities, pa.string()), "document_id": pa.array(ids, pa.string())})
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[object] = ()) -> int:

@@ -227,7 +227,7 @@ def lent(warehouse: Path) -> dict[str, str]:
 
     Raises IngestError where the disk had no room to say who holds it.
     """
-    if lock_path(warehouse) not in _held:
+    if not is_held(warehouse):
         raise RuntimeError("writing() comes first")
     holder = read_holder(lock_path(warehouse))
     if holder is None:

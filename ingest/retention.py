@@ -9,7 +9,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from ingest import words
+from ingest import backup, words
 from ingest.copies import Progress
 from ingest.documents import ENTITIES, Entity, canonical
 from ingest.landing import CHUNK_ROWS, begin_removal, end_removal, remove_texts
@@ -117,7 +117,7 @@ def prune(
         warehouse_bytes_before=before,
         warehouse_bytes_after=warehouse.stat().st_size,
         n_releases=len(releases(warehouse)),
-        n_backups=len(list((warehouse.parent / "backups").glob(f"*/{warehouse.name}"))),
+        n_backups=len(list((warehouse.parent / backup.FOLDER).glob(f"*/{warehouse.name}"))),
     )
 
 

@@ -135,6 +135,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.watcher.open_warehouse", in_turn)
 
 
+def watch_command(warehouse: Warehouse, root: Path) -> list[str]:
+    """Return the command that watches a store."""
+    watch = [sys.executable, "-m", "ingest", "watch"]
+    return [*watch, "--store", str(root), "--warehouse", str(warehouse.path)]
+
+
 def with_text(text: str) -> str:
     return f"select 1 from raw.parts where payload ->> '$.text' = '{text}'"
 
@@ -363,10 +369,7 @@ def test_a_warehouse_that_is_removed_is_loaded_anew(warehouse: Warehouse, root: 
 
 def test_a_second_watch_of_a_warehouse_is_refused(warehouse: Warehouse, root: Path) -> None:
     with watching(warehouse, root):
-        command = [sys.executable, "-m", "ingest", "watch", "--store", str(root)]
-        done = subprocess.run(
-            [*command, "--warehouse", str(warehouse.path)], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(watch_command(warehouse, root), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"is in use by {program()} (process {os.getpid()}" in done.stderr
 
@@ -568,16 +571,7 @@ def test_a_migration_of_the_schema_has_all_read_again(warehouse: Warehouse, root
 
 
 def test_the_command_watches_until_it_is_asked_to_end(warehouse: Warehouse, root: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "ingest",
-        "watch",
-        "--store",
-        str(root),
-        "--warehouse",
-        str(warehouse.path),
-    ]
+    command = watch_command(warehouse, root)
     with subprocess.Popen([*command, "--log", "json"], stderr=subprocess.PIPE, text=True) as process:
         eventually(lambda: (read_status(warehouse.path) or {}).get("phase") == "realtime", "the watch")
         process.send_signal(signal.SIGTERM)
@@ -593,16 +587,7 @@ def test_the_end_may_be_asked_for_while_it_waits_for_its_turn(
     warehouse: Warehouse, root: Path, holder: str
 ) -> None:
     warehouse.load(root)
-    command = [
-        sys.executable,
-        "-m",
-        "ingest",
-        "watch",
-        "--store",
-        str(root),
-        "--warehouse",
-        str(warehouse.path),
-    ]
+    command = watch_command(warehouse, root)
     in_use = {
         "one that writes": writing(warehouse.path),
         "a client of DuckDB": open_warehouse(warehouse.path, read_only=True),
