@@ -1,5 +1,6 @@
 {#- For each column of a table and each version of OpenCode (that made the session): how many rows it has and in how many it
-    has a value. `node` is a table of `checked_tables`. -#}
+    has a value. `node` is a table of `checked_tables`. Of a long text the length is counted (`counted_by` in its meta), as
+    that is a thousandth to read. -#}
 {% macro values_counted(node) -%}
     {%- set columns = node.columns.keys() | list -%}
     {%- set has_session = 'session_id' in columns -%}
@@ -22,7 +23,7 @@
             {% if has_session %}sessions.version{% else %}cast(null as {{ dbt.type_string() }}){% endif %}
                 as opencode_version,
             {%- for column in columns %}
-            count(counted.{{ column }}) as n_values_{{ loop.index }},
+            count(counted.{{ node.columns[column].config.meta.get('counted_by', column) }}) as n_values_{{ loop.index }},
             {%- endfor %}
             count(*) as n_rows
         from {{ ref(node.name) }} as counted

@@ -31,7 +31,7 @@ tool_calls as (
         tool_name,
         tool_args,
         metadata_json
-    from {{ ref('int_tool_calls_unioned') }}
+    from {{ ref('tool_calls') }}
     where
         tool_name in (
             'read', 'write', 'edit', 'multiedit', 'patch', 'apply_patch', 'list', 'ls', 'glob'

@@ -12,7 +12,7 @@ parts as (
     select
         message_id,
         part_id,
-        content
+        text_code
     from {{ ref('int_parts_deduplicated') }}
     where part_type = 'text'
 
@@ -25,7 +25,7 @@ said as (
 
     select
         message_id,
-        {{ concat_texts(text_code('content'), 'part_id') }} as text_code
+        {{ concat_texts('text_code', 'part_id') }} as text_codes
     from parts
     group by message_id
 
@@ -66,7 +66,7 @@ keyed as (
                             cast(messages.tokens_cache_write_recorded as {{ dbt.type_string() }}),
                             cast(messages.cost_recorded_usd as {{ dbt.type_string() }})
                         )
-                else concat_ws('|', coalesce(messages.agent, ''), coalesce(said.text_code, ''))
+                else concat_ws('|', coalesce(messages.agent, ''), coalesce(said.text_codes, ''))
             end
         ) as copy_key
     from messages

@@ -16,7 +16,8 @@ parts as (
         message_id,
         session_id,
         part_type,
-        content,
+        text_bytes,
+        text_code,
         part_cost_usd,
         item_index,
         message_format,
@@ -50,7 +51,6 @@ ranked as (
 
 ),
 
--- The window carries ids and times only, not the text of a whole history.
 deduplicated as (
 
     select *

@@ -1,5 +1,3 @@
-{#- A view: as a table it would hold the text of a whole history once more (2 GB: build 28 s,
-    else 33 s). -#}
 {{ config(materialized='view') }}
 
 with
@@ -43,7 +41,8 @@ unioned as (
         message_id,
         session_id,
         part_type,
-        case when part_type in ('text', 'reasoning') then text end as content,
+        text_bytes,
+        text_code,
         case when part_type = 'step-finish' then cost_recorded_usd end as part_cost_usd,
         cast(null as bigint) as item_index,
         1 as message_format,
@@ -69,7 +68,8 @@ unioned as (
         message_id,
         session_id,
         part_type,
-        case when part_type in ('text', 'reasoning') then text end as content,
+        {{ text_bytes('text') }} as text_bytes,
+        {{ text_code('text') }} as text_code,
         cast(null as decimal(18, 10)) as part_cost_usd,
         item_index,
         2 as message_format,

@@ -12,10 +12,9 @@ tool_calls as (
         ended_at,
         coalesce(error_message, '') as error_message,
         -- A shell's exit code that is there and null; OpenCode's own note at the end of its output.
-        tool_name in ('bash', 'shell')
-        and coalesce({{ regex_match('metadata_json', '[{,]"exit":null[,}]') }}, false) as is_killed,
+        tool_name in ('bash', 'shell') and is_exit_null as is_killed,
         case
-            when tool_name in ('bash', 'shell') then right(coalesce(tool_result, ''), 400)
+            when tool_name in ('bash', 'shell') then coalesce(tool_result_end, '')
         end as ending
     from {{ ref('int_tool_calls_unioned') }}
 

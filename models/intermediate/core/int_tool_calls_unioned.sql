@@ -1,15 +1,12 @@
-{#- A view: as a table it would hold the text of a whole history once more (2 GB: build 28 s,
-    else 33 s). -#}
 {{ config(materialized='view') }}
 
 {%- set paths = {
     'call_id': 'id',
     'tool_name': 'name',
     'status_recorded': 'state.status',
-    'tool_args': 'state.input',
-    'content': 'state.content',
-    'metadata_json': 'state.structured',
     'exit_code': 'state.structured.exit',
+    'metadata_json': 'state.structured',
+    'content': 'state.content',
     'error_message': 'state.error.message',
     'created_at': 'time.created',
     'ran_at': 'time.ran',
@@ -23,15 +20,14 @@ parts as (
     select
         source_id,
         part_id,
+        session_id,
         call_id,
         tool_name,
         tool_status,
-        tool_input_json,
-        tool_output,
+        tool_output_end,
         tool_error,
         tool_title,
-        tool_metadata_json,
-        tool_attachments_json,
+        is_tool_exit_null,
         tool_exit_code,
         child_session_id,
         tool_started_at,
@@ -46,6 +42,7 @@ items as (
     select
         source_id,
         part_id,
+        session_id,
         {{ json_fields('item_json', paths, is_field=true) }} as fields
     from {{ ref('int_session_message_items_unnested') }}
     where part_type = 'tool'
@@ -57,17 +54,17 @@ unioned as (
     select
         source_id,
         part_id,
+        session_id,
         call_id,
         coalesce(tool_name, 'unknown') as tool_name,
         tool_status as status_recorded,
-        tool_input_json as tool_args,
-        coalesce(tool_error, tool_output) as tool_result,
+        right(coalesce(tool_error, tool_output_end), 400) as tool_result_end,
         tool_error as error_message,
         tool_title as title,
-        tool_metadata_json as metadata_json,
-        tool_attachments_json as attachments_json,
         child_session_id,
+        is_tool_exit_null as is_exit_null,
         tool_exit_code as exit_code,
+        1 as message_format,
         tool_started_at as started_at,
         tool_ended_at as ended_at
     from parts
@@ -77,20 +74,23 @@ unioned as (
     select
         source_id,
         part_id,
+        session_id,
         {{ json_field('fields', paths, 'call_id') }} as call_id,
         coalesce({{ json_field('fields', paths, 'tool_name') }}, 'unknown') as tool_name,
         {{ json_field('fields', paths, 'status_recorded') }} as status_recorded,
-        {{ json_field('fields', paths, 'tool_args') }} as tool_args,
-        coalesce(
-            {{ json_field('fields', paths, 'error_message') }},
-            {{ json_array_texts(json_field('fields', paths, 'content')) }}
-        ) as tool_result,
+        right(
+            coalesce(
+                {{ json_field('fields', paths, 'error_message') }},
+                {{ json_array_texts(json_field('fields', paths, 'content')) }}
+            ),
+            400
+        ) as tool_result_end,
         {{ json_field('fields', paths, 'error_message') }} as error_message,
         cast(null as {{ dbt.type_string() }}) as title,
-        {{ json_field('fields', paths, 'metadata_json') }} as metadata_json,
-        cast(null as {{ dbt.type_string() }}) as attachments_json,
         cast(null as {{ dbt.type_string() }}) as child_session_id,
+        {{ is_exit_null(json_field('fields', paths, 'metadata_json')) }} as is_exit_null,
         {{ json_bigint(json_field('fields', paths, 'exit_code')) }} as exit_code,
+        2 as message_format,
         coalesce(
             {{ json_timestamp(json_field('fields', paths, 'ran_at')) }},
             {{ json_timestamp(json_field('fields', paths, 'created_at')) }}

@@ -12,7 +12,7 @@ exchanges as (
     select
         session_id,
         count(*) as exchange_count
-    from {{ ref('exchanges') }}
+    from {{ ref('int_exchanges_described') }}
     where not is_fork_copy
     group by session_id
 

@@ -16,7 +16,7 @@ tool_calls as (
         source_id,
         part_id,
         tool_result
-    from {{ ref('int_tool_calls_unioned') }}
+    from {{ ref('tool_calls') }}
 
 ),
 

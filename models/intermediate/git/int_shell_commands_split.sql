@@ -12,7 +12,7 @@ tool_calls as (
         source_id,
         part_id,
         {{ json_fields('tool_args', paths, is_field=true) }} as args
-    from {{ ref('int_tool_calls_unioned') }}
+    from {{ ref('tool_calls') }}
     where tool_name in ('bash', 'shell') and tool_args like '%git%'
 
 ),

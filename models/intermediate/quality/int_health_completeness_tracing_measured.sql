@@ -5,7 +5,7 @@ exchanges as (
     select
         exchange_id,
         session_id
-    from {{ ref('exchanges') }}
+    from {{ ref('int_exchanges_described') }}
 
 ),
 

@@ -1,6 +1,3 @@
-{#- A view: as a table it would hold the last words of every turn once more. -#}
-{{ config(materialized='view') }}
-
 with
 
 messages as (
@@ -20,8 +17,7 @@ parts as (
         parts.message_id,
         messages.exchange_id,
         parts.part_type,
-        parts.content,
-        parts.sequence_number,
+        parts.content_bytes,
         parts.is_fork_copy,
         parts.created_at,
         messages.created_at as message_created_at
@@ -45,38 +41,26 @@ counted as (
 
 ),
 
-texts as (
-
-    select
-        exchange_id,
-        message_id,
-        message_created_at,
-        {{ concat_texts('content', 'sequence_number') }} as content
-    from parts
-    where part_type = 'text' and content != ''
-    group by exchange_id, message_id, message_created_at
-
-),
-
 ranked as (
 
     select
         exchange_id,
-        content,
+        message_id,
         row_number() over (
             partition by exchange_id
             order by message_created_at desc nulls last, message_id desc
         ) as nth_from_last
-    from texts
+    from parts
+    where part_type = 'text' and content_bytes > 0
 
 ),
 
--- What was said last; an aborted turn may end in a step without a word.
+-- Who spoke last; an aborted turn may end in a step without a word.
 summarized as (
 
     select
         counted.exchange_id,
-        ranked.content as prompt_output,
+        ranked.message_id as last_speaking_message_id,
         counted.first_response_at,
         counted.tool_count,
         counted.reasoning_count

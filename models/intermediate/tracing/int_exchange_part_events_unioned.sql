@@ -20,7 +20,7 @@ thinking_blocks as (
         thinking_tokens,
         thinking_time_ms,
         started_at
-    from {{ ref('thinking_blocks') }}
+    from {{ ref('int_thinking_blocks_timed') }}
 
 ),
 
@@ -30,7 +30,7 @@ text_messages as (
         part_id,
         duration_ms
     from {{ ref('text_messages') }}
-    where role = 'assistant' and content != ''
+    where role = 'assistant' and content_bytes > 0
 
 ),
 

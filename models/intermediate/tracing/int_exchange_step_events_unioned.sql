@@ -28,7 +28,7 @@ exchanges as (
     select
         exchange_id,
         user_message_id
-    from {{ ref('exchanges') }}
+    from {{ ref('int_exchanges_described') }}
 
 ),
 

@@ -1,3 +1,9 @@
+{%- set document = {
+    'mime': 'mime',
+    'filename': 'filename',
+    'url': 'url',
+    'attachments_json': 'state.attachments'
+} -%}
 {%- set file = {
     'mime': 'mime',
     'filename': 'filename',
@@ -27,6 +33,22 @@ parts as (
 ),
 
 -- A file of a message is a part of its own; a tool returns files inside its state.
+documents as (
+
+    select
+        staged.source_id,
+        staged.part_id,
+        staged.part_type,
+        {{ json_fields('payloads.payload_json', document) }} as fields
+    from {{ ref('stg_opencode__parts') }} as staged
+    inner join {{ ref('stg_opencode__part_payloads') }} as payloads
+        on
+            staged.part_id = payloads.part_id
+            and staged.source_id = payloads.source_id
+    where staged.part_type = 'file' or staged.has_tool_attachments
+
+),
+
 files as (
 
     select
@@ -34,10 +56,10 @@ files as (
         part_id,
         cast(0 as bigint) as item_index,
         false as is_from_tool,
-        file_mime as mime,
-        file_name as filename,
-        file_url as url
-    from {{ ref('stg_opencode__parts') }}
+        {{ json_field('fields', document, 'mime') }} as mime,
+        {{ json_field('fields', document, 'filename') }} as filename,
+        {{ json_field('fields', document, 'url') }} as url
+    from documents
     where part_type = 'file'
 
 ),
@@ -53,26 +75,16 @@ v2_files as (
 
 ),
 
-tool_calls as (
-
-    select
-        source_id,
-        part_id,
-        attachments_json
-    from {{ ref('int_tool_calls_unioned') }}
-    where attachments_json is not null
-
-),
-
 tool_files as (
 
     select
-        tool_calls.source_id,
-        tool_calls.part_id,
+        documents.source_id,
+        documents.part_id,
         items.item_index,
         {{ json_fields('items.item', file, is_field=true) }} as fields
-    from tool_calls
-    {{ array_rows(json_array_items('tool_calls.attachments_json'), 'items') }}
+    from documents
+    {{ array_rows(json_array_items(json_field('documents.fields', document, 'attachments_json')), 'items') }}
+    where documents.part_type = 'tool'
 
 ),
 

@@ -1,3 +1,5 @@
+{%- set paths = {'text': 'text'} -%}
+
 with
 
 parts as (
@@ -18,6 +20,26 @@ messages as (
 
 ),
 
+payloads as (
+
+    select
+        source_id,
+        part_id,
+        payload_json
+    from {{ ref('stg_opencode__part_payloads') }}
+
+),
+
+items as (
+
+    select
+        source_id,
+        part_id,
+        text
+    from {{ ref('int_session_message_items_unnested') }}
+
+),
+
 clocked as (
 
     select
@@ -25,9 +47,11 @@ clocked as (
         parts.message_id,
         parts.session_id,
         parts.part_type,
-        parts.content,
+        parts.part_type in ('text', 'reasoning') as has_content,
+        parts.text_bytes,
         parts.part_cost_usd,
         parts.item_index,
+        parts.message_format,
         parts.recorded_created_at,
         parts.source_id,
         parts.load_batch_id,
@@ -58,7 +82,6 @@ described as (
 
         -- strings
         part_type,
-        content,
 
         -- numbers
         cast(
@@ -67,6 +90,7 @@ described as (
                 order by item_index asc nulls last, id_clock_at asc nulls last, part_id asc
             ) as bigint
         ) as sequence_number,
+        case when has_content then text_bytes end as content_bytes,
         part_cost_usd,
 
         -- booleans
@@ -79,9 +103,68 @@ described as (
         -- lineage
         source_id,
         load_batch_id,
-        deleted_at
+        deleted_at,
+
+        message_format,
+        has_content
     from clocked
+
+),
+
+-- The text comes last, so that no window and no table of a join holds that of a whole history.
+filled as (
+
+    select
+        described.*,
+        cast(null as {{ dbt.type_string() }}) as content
+    from described
+    where not has_content
+
+    union all
+
+    select
+        described.*,
+        {{ json_field(json_fields('payloads.payload_json', paths), paths, 'text') }} as content
+    from described
+    inner join payloads
+        on
+            described.part_id = payloads.part_id
+            and described.source_id = payloads.source_id
+    where described.has_content and described.message_format = 1
+
+    union all
+
+    select
+        described.*,
+        items.text as content
+    from described
+    inner join items
+        on
+            described.part_id = items.part_id
+            and described.source_id = items.source_id
+    where described.has_content and described.message_format = 2
+
+),
+
+final as (
+
+    select
+        part_id,
+        message_id,
+        session_id,
+        part_type,
+        content,
+        sequence_number,
+        content_bytes,
+        part_cost_usd,
+        is_orphan,
+        is_fork_copy,
+        created_at,
+        source_id,
+        load_batch_id,
+        deleted_at
+    from filled
 
 )
 
-select * from described
+select * from final

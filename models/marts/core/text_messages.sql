@@ -1,3 +1,6 @@
+{#- A view: as a table it would hold the texts of parts once more. -#}
+{{ config(materialized='view') }}
+
 with
 
 parts as (
@@ -8,6 +11,7 @@ parts as (
         session_id,
         source_id,
         content,
+        content_bytes,
         sequence_number,
         is_orphan,
         is_fork_copy,
@@ -66,6 +70,7 @@ described as (
 
         -- numbers
         parts.sequence_number,
+        parts.content_bytes,
         cast(null as bigint) as token_count,
         case
             when texts.clock_problem is null

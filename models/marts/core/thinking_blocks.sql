@@ -1,104 +1,47 @@
+{#- A view: as a table it would hold the texts of parts once more. -#}
+{{ config(materialized='view') }}
+
 with
+
+timed as (
+
+    select *
+    from {{ ref('int_thinking_blocks_timed') }}
+
+),
 
 parts as (
 
     select
         part_id,
-        message_id,
-        session_id,
-        source_id,
-        content,
-        is_orphan,
-        is_fork_copy,
-        created_at,
-        load_batch_id,
-        deleted_at
+        content
     from {{ ref('parts') }}
-    where part_type in ('reasoning')
-
-),
-
-messages as (
-
-    select
-        message_id,
-        tokens_reasoning
-    from {{ ref('messages') }}
-
-),
-
-thoughts as (
-
-    select
-        source_id,
-        part_id,
-        text_started_at as started_at,
-        text_ended_at as ended_at
-    from {{ ref('stg_opencode__parts') }}
-    where part_type = 'reasoning'
-
-    union all
-
-    select
-        source_id,
-        part_id,
-        created_at as started_at,
-        ended_at
-    from {{ ref('int_session_message_items_unnested') }}
     where part_type = 'reasoning'
 
 ),
 
--- OpenCode counts the reasoning of a step, not of a block: known where the step has one block.
-counted as (
+filled as (
 
     select
-        *,
-        count(*) over (partition by message_id) as n_blocks
-    from parts
-
-),
-
-described as (
-
-    select
-        -- ids
-        counted.part_id as thinking_id,
-        counted.part_id,
-        counted.message_id,
-        counted.session_id,
-
-        -- strings
-        counted.content,
-
-        -- numbers
-        case
-            when counted.n_blocks = 1 and messages.tokens_reasoning > 0
-                then messages.tokens_reasoning
-        end as thinking_tokens,
-        {{ ms_between('thoughts.started_at', 'thoughts.ended_at') }} as thinking_time_ms,
-
-        -- booleans
-        counted.is_orphan,
-        counted.is_fork_copy,
-
-        -- timestamps
-        thoughts.started_at,
-        thoughts.ended_at,
-
-        -- lineage
-        counted.source_id,
-        counted.load_batch_id,
-        counted.deleted_at
-    from counted
-    left join messages
-        on counted.message_id = messages.message_id
-    -- one row: the document of the store that counts
-    inner join thoughts
-        on
-            counted.part_id = thoughts.part_id
-            and counted.source_id = thoughts.source_id
+        timed.thinking_id,
+        timed.part_id,
+        timed.message_id,
+        timed.session_id,
+        parts.content,
+        timed.content_bytes,
+        timed.thinking_tokens,
+        timed.thinking_time_ms,
+        timed.is_orphan,
+        timed.is_fork_copy,
+        timed.started_at,
+        timed.ended_at,
+        timed.source_id,
+        timed.load_batch_id,
+        timed.deleted_at
+    from timed
+    inner join parts
+        on timed.part_id = parts.part_id
 
 )
 
-select * from described
+select * from filled

@@ -1,3 +1,16 @@
+{%- set paths = {
+    'tool_args': 'state.input',
+    'output': 'state.output',
+    'error': 'state.error',
+    'metadata_json': 'state.metadata'
+} -%}
+{%- set item_paths = {
+    'tool_args': 'state.input',
+    'content': 'state.content',
+    'error': 'state.error.message',
+    'metadata_json': 'state.structured'
+} -%}
+
 with
 
 parts as (
@@ -47,6 +60,26 @@ sessions as (
 
 ),
 
+payloads as (
+
+    select
+        source_id,
+        part_id,
+        payload_json
+    from {{ ref('stg_opencode__part_payloads') }}
+
+),
+
+items as (
+
+    select
+        source_id,
+        part_id,
+        item_json
+    from {{ ref('int_session_message_items_unnested') }}
+
+),
+
 described as (
 
     select
@@ -65,9 +98,6 @@ described as (
         judged.status,
         tool_calls.status_recorded,
         tool_calls.title,
-        tool_calls.tool_args,
-        tool_calls.tool_result,
-        tool_calls.metadata_json,
         judged.clock_problem,
 
         -- numbers
@@ -88,7 +118,9 @@ described as (
         -- lineage
         parts.source_id,
         parts.load_batch_id,
-        parts.deleted_at
+        parts.deleted_at,
+
+        tool_calls.message_format
     from parts
     -- one row each: the document of the store that counts
     inner join tool_calls
@@ -105,6 +137,94 @@ described as (
     left join sessions
         on tool_calls.child_session_id = sessions.session_id
 
+),
+
+-- The text comes last, so that no table of a join holds that of a whole history.
+parsed as (
+
+    select
+        described.*,
+        {{ json_fields('payloads.payload_json', paths) }} as fields
+    from described
+    inner join payloads
+        on
+            described.part_id = payloads.part_id
+            and described.source_id = payloads.source_id
+    where described.message_format = 1
+
+),
+
+parsed_items as (
+
+    select
+        described.*,
+        {{ json_fields('items.item_json', item_paths, is_field=true) }} as fields
+    from described
+    inner join items
+        on
+            described.part_id = items.part_id
+            and described.source_id = items.source_id
+    where described.message_format = 2
+
+),
+
+filled as (
+
+    select
+        *,
+        {{ json_field('fields', paths, 'tool_args') }} as tool_args,
+        coalesce(
+            {{ json_field('fields', paths, 'error') }}, {{ json_field('fields', paths, 'output') }}
+        ) as tool_result,
+        {{ json_field('fields', paths, 'metadata_json') }} as metadata_json
+    from parsed
+
+    union all
+
+    select
+        *,
+        {{ json_field('fields', item_paths, 'tool_args') }} as tool_args,
+        coalesce(
+            {{ json_field('fields', item_paths, 'error') }},
+            {{ json_array_texts(json_field('fields', item_paths, 'content')) }}
+        ) as tool_result,
+        {{ json_field('fields', item_paths, 'metadata_json') }} as metadata_json
+    from parsed_items
+
+),
+
+final as (
+
+    select
+        tool_call_id,
+        part_id,
+        message_id,
+        session_id,
+        child_session_id,
+        call_id,
+        tool_name,
+        tool_family,
+        mcp_server,
+        status,
+        status_recorded,
+        title,
+        tool_args,
+        tool_result,
+        metadata_json,
+        {{ text_bytes('tool_args') }} as tool_args_bytes,
+        {{ text_bytes('tool_result') }} as tool_result_bytes,
+        clock_problem,
+        exit_code,
+        execution_time_ms,
+        is_orphan,
+        is_fork_copy,
+        started_at,
+        ended_at,
+        source_id,
+        load_batch_id,
+        deleted_at
+    from filled
+
 )
 
-select * from described
+select * from final

@@ -14,7 +14,7 @@ exchanges as (
     select
         {{ local_date('started_at') }} as usage_date,
         count(*) as exchange_count
-    from {{ ref('exchanges') }}
+    from {{ ref('int_exchanges_described') }}
     where not is_fork_copy
     group by {{ local_date('started_at') }}
 

@@ -1,130 +1,81 @@
+{#- A view: what was asked and answered is put together from the texts of `parts`, where somebody reads
+    it; as a table it would hold them once more. -#}
+{{ config(materialized='view') }}
+
 with
-
-measured as (
-
-    select *
-    from {{ ref('int_exchanges_measured') }}
-
-),
-
-triggered as (
-
-    select
-        message_id,
-        exchange_trigger,
-        is_automatic,
-        origin_exchange_id
-    from {{ ref('int_exchanges_triggered') }}
-
-),
-
-prompts as (
-
-    select
-        message_id,
-        prompt
-    from {{ ref('int_prompts_written') }}
-
-),
-
-answers as (
-
-    select
-        exchange_id,
-        prompt_output,
-        first_response_at,
-        tool_count,
-        reasoning_count
-    from {{ ref('int_exchange_answers_summarized') }}
-
-),
-
-messages as (
-
-    select
-        message_id,
-        exchange_id
-    from {{ ref('messages') }}
-
-),
-
-errors as (
-
-    select
-        messages.exchange_id,
-        count(*) as error_count
-    from {{ ref('errors') }} as errors
-    inner join messages
-        on errors.message_id = messages.message_id
-    where not errors.is_fork_copy
-    group by messages.exchange_id
-
-),
 
 described as (
 
+    select *
+    from {{ ref('int_exchanges_described') }}
+
+),
+
+texts as (
+
     select
-        -- ids
-        measured.exchange_id,
-        measured.session_id,
-        measured.user_message_id,
-        measured.last_assistant_message_id,
-        coalesce(triggered.origin_exchange_id, measured.exchange_id) as origin_exchange_id,
+        chosen.exchange_id,
+        chosen.text_role,
+        parts.content,
+        parts.sequence_number
+    from {{ ref('int_exchange_texts_chosen') }} as chosen
+    inner join {{ ref('parts') }} as parts
+        on chosen.part_id = parts.part_id
 
-        -- strings
-        triggered.exchange_trigger,
-        measured.agent,
-        measured.model_id,
-        prompts.prompt as prompt_input,
-        answers.prompt_output,
+),
 
-        -- numbers
-        row_number() over (
-            partition by measured.session_id
-            order by measured.started_at asc nulls last, measured.exchange_id asc
-        ) as exchange_number,
-        measured.step_count,
-        coalesce(answers.tool_count, 0) as tool_count,
-        coalesce(answers.reasoning_count, 0) as reasoning_count,
-        coalesce(errors.error_count, 0) as error_count,
-        measured.unpriced_step_count,
-        {{ ms_between('measured.started_at', 'measured.ended_at') }} as duration_ms,
-        {{ ms_between('measured.started_at', 'answers.first_response_at') }}
-            as time_to_first_response_ms,
+filled as (
 
-        -- tokens and money
-        measured.tokens_in,
-        measured.tokens_out,
-        measured.tokens_reasoning,
-        measured.tokens_cache_read,
-        measured.tokens_cache_write,
-        measured.cost_recorded_usd,
-        measured.cost_usd,
-        measured.cost_with_copies_usd,
-
-        -- booleans
-        measured.step_count > 0 as is_answered,
-        coalesce(triggered.is_automatic, false) as is_automatic,
-        measured.is_fork_copy,
-
-        -- timestamps
-        measured.started_at,
-        answers.first_response_at,
-        measured.ended_at,
-
-        -- lineage
-        measured.source_id,
-        measured.deleted_at
-    from measured
-    left join triggered
-        on measured.user_message_id = triggered.message_id
-    left join prompts
-        on measured.user_message_id = prompts.message_id
-    left join answers
-        on measured.exchange_id = answers.exchange_id
-    left join errors
-        on measured.exchange_id = errors.exchange_id
+    select
+        described.exchange_id,
+        described.session_id,
+        described.user_message_id,
+        described.last_assistant_message_id,
+        described.origin_exchange_id,
+        described.exchange_trigger,
+        described.agent,
+        described.model_id,
+        coalesce(
+            (
+                select {{ concat_texts('texts.content', 'texts.sequence_number') }}
+                from texts
+                where texts.exchange_id = described.exchange_id and texts.text_role = 'prompt'
+            ),
+            described.subtask_prompt
+        ) as prompt_input,
+        (
+            select {{ concat_texts('texts.content', 'texts.sequence_number') }}
+            from texts
+            where texts.exchange_id = described.exchange_id and texts.text_role = 'answer'
+        ) as prompt_output,
+        described.exchange_number,
+        described.prompt_input_bytes,
+        described.prompt_output_bytes,
+        described.step_count,
+        described.tool_count,
+        described.reasoning_count,
+        described.error_count,
+        described.unpriced_step_count,
+        described.duration_ms,
+        described.time_to_first_response_ms,
+        described.tokens_in,
+        described.tokens_out,
+        described.tokens_reasoning,
+        described.tokens_cache_read,
+        described.tokens_cache_write,
+        described.cost_recorded_usd,
+        described.cost_usd,
+        described.cost_with_copies_usd,
+        described.is_answered,
+        described.is_automatic,
+        described.is_fork_copy,
+        described.started_at,
+        described.first_response_at,
+        described.ended_at,
+        described.source_id,
+        described.deleted_at
+    from described
 
 )
 
-select * from described
+select * from filled

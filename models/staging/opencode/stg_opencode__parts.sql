@@ -1,6 +1,5 @@
 {%- set paths = {
     'part_type': 'type',
-    'metadata_json': 'metadata',
     'text': 'text',
     'is_synthetic': 'synthetic',
     'is_ignored': 'ignored',
@@ -9,8 +8,6 @@
     'tool_name': 'tool',
     'call_id': 'callID',
     'tool_status': 'state.status',
-    'tool_input_json': 'state.input',
-    'tool_raw_input': 'state.raw',
     'tool_output': 'state.output',
     'tool_error': 'state.error',
     'tool_title': 'state.title',
@@ -34,8 +31,6 @@
     'patch_files_json': 'files',
     'file_mime': 'mime',
     'file_name': 'filename',
-    'file_url': 'url',
-    'file_source_json': 'source',
     'agent_name': 'name',
     'subtask_prompt': 'prompt',
     'subtask_description': 'description',
@@ -93,10 +88,10 @@ extracted as (
 
         -- all parts
         {{ json_field('fields', paths, 'part_type') }} as part_type,
-        {{ json_field('fields', paths, 'metadata_json') }} as metadata_json,
 
         -- text and reasoning
-        {{ json_field('fields', paths, 'text') }} as text,
+        {{ text_bytes(json_field('fields', paths, 'text')) }} as text_bytes,
+        {{ text_code(json_field('fields', paths, 'text')) }} as text_code,
         {{ json_boolean(json_field('fields', paths, 'is_synthetic')) }} as is_synthetic,
         {{ json_boolean(json_field('fields', paths, 'is_ignored')) }} as is_ignored,
         {{ json_timestamp(json_field('fields', paths, 'text_started_at')) }} as text_started_at,
@@ -106,13 +101,11 @@ extracted as (
         {{ json_field('fields', paths, 'tool_name') }} as tool_name,
         {{ json_field('fields', paths, 'call_id') }} as call_id,
         {{ json_field('fields', paths, 'tool_status') }} as tool_status,
-        {{ json_field('fields', paths, 'tool_input_json') }} as tool_input_json,
-        {{ json_field('fields', paths, 'tool_raw_input') }} as tool_raw_input,
-        {{ json_field('fields', paths, 'tool_output') }} as tool_output,
+        right({{ json_field('fields', paths, 'tool_output') }}, 400) as tool_output_end,
         {{ json_field('fields', paths, 'tool_error') }} as tool_error,
         {{ json_field('fields', paths, 'tool_title') }} as tool_title,
-        {{ json_field('fields', paths, 'tool_metadata_json') }} as tool_metadata_json,
-        {{ json_field('fields', paths, 'tool_attachments_json') }} as tool_attachments_json,
+        {{ is_exit_null(json_field('fields', paths, 'tool_metadata_json')) }} as is_tool_exit_null,
+        {{ json_field('fields', paths, 'tool_attachments_json') }} is not null as has_tool_attachments,
         {{ json_bigint(json_field('fields', paths, 'tool_exit_code')) }} as tool_exit_code,
         {{ json_field('fields', paths, 'child_session_id') }} as child_session_id,
         {{ json_timestamp(json_field('fields', paths, 'tool_started_at')) }} as tool_started_at,
@@ -143,8 +136,6 @@ extracted as (
         -- file
         {{ json_field('fields', paths, 'file_mime') }} as file_mime,
         {{ json_field('fields', paths, 'file_name') }} as file_name,
-        {{ json_field('fields', paths, 'file_url') }} as file_url,
-        {{ json_field('fields', paths, 'file_source_json') }} as file_source_json,
 
         -- agent and subtask
         {{ json_field('fields', paths, 'agent_name') }} as agent_name,
