@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set args = {
     'file_path': 'filePath',
     'path': 'path',
@@ -28,10 +30,11 @@ tool_calls as (
     select
         source_id,
         part_id,
+        session_id,
         tool_name,
         tool_args,
         metadata_json
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
     where
         tool_name in (
             'read', 'write', 'edit', 'multiedit', 'patch', 'apply_patch', 'list', 'ls', 'glob'
@@ -54,6 +57,7 @@ files as (
     select
         parsed.source_id,
         parsed.part_id,
+        parsed.session_id,
         items.item_index,
         {{ json_fields('items.item', file, is_field=true) }} as fields
     from parsed
@@ -67,6 +71,7 @@ unioned as (
     select
         source_id,
         part_id,
+        session_id,
         cast(0 as bigint) as item_index,
         case
             when tool_name in ('read', 'list', 'ls', 'glob') then 'read'
@@ -98,6 +103,7 @@ unioned as (
     select
         source_id,
         part_id,
+        session_id,
         item_index,
         case {{ json_field('fields', file, 'change') }}
             when 'add' then 'write'
@@ -124,6 +130,7 @@ located as (
     select
         source_id,
         part_id,
+        session_id,
         item_index,
         operation,
         file_path,

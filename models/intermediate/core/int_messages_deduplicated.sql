@@ -1,3 +1,5 @@
+{{ incremental_by_session(states='int_session_documents') }}
+
 with
 
 sources as (
@@ -40,7 +42,7 @@ messages as (
         origin_modified_at,
         load_batch_id,
         deleted_at
-    from {{ ref('int_messages_unioned') }}
+    from {{ landed('int_messages_unioned') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
@@ -31,7 +33,16 @@ messages as (
         deleted_at,
         earliest_version,
         resolved_created_at
-    from {{ ref('int_messages_timed') }}
+    from {{ changed('int_messages_timed') }}
+
+),
+
+models as (
+
+    select
+        provider_id,
+        model_name
+    from {{ ref('int_models_with_cache_writes') }}
 
 ),
 
@@ -40,23 +51,23 @@ messages as (
 clued as (
 
     select
-        *,
-        tokens_input_recorded
-        + tokens_output_recorded
-        + tokens_cache_read_recorded
-        + tokens_cache_write_recorded as tokens_without_reasoning,
-        lower(coalesce(provider_id, '') || '/' || coalesce(model_name, ''))
+        messages.*,
+        messages.tokens_input_recorded
+        + messages.tokens_output_recorded
+        + messages.tokens_cache_read_recorded
+        + messages.tokens_cache_write_recorded as tokens_without_reasoning,
+        lower(coalesce(messages.provider_id, '') || '/' || coalesce(messages.model_name, ''))
             as provider_and_model,
-        -- Only interfaces like Anthropic's bill cache writes.
-        coalesce(
-            max(tokens_cache_write_recorded) over (partition by provider_id, model_name) > 0,
-            false
-        ) as is_model_with_cache_writes,
-        coalesce({{ version_at_least('earliest_version', '1.0.98') }}, false)
+        models.model_name is not null as is_model_with_cache_writes,
+        coalesce({{ version_at_least('messages.earliest_version', '1.0.98') }}, false)
             as is_after_cached_input,
-        coalesce({{ version_at_least('earliest_version', '1.14.34') }}, false)
+        coalesce({{ version_at_least('messages.earliest_version', '1.14.34') }}, false)
             as is_after_reasoning_in_output
     from messages
+    left join models
+        on
+            messages.provider_id = models.provider_id
+            and messages.model_name = models.model_name
 
 ),
 

@@ -1,9 +1,11 @@
+{{ incremental_by_session(states='int_session_documents') }}
+
 with
 
 messages as (
 
     select *
-    from {{ ref('int_messages_deduplicated') }}
+    from {{ landed('int_messages_deduplicated') }}
 
 ),
 

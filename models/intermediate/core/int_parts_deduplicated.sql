@@ -1,3 +1,5 @@
+{{ incremental_by_session(states='int_session_documents') }}
+
 with
 
 sources as (
@@ -26,7 +28,7 @@ parts as (
         origin_modified_at,
         load_batch_id,
         deleted_at
-    from {{ ref('int_parts_unioned') }}
+    from {{ landed('int_parts_unioned') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session(states='int_session_documents') }}
+
 {%- set paths = {
     'item_type': 'type',
     'text': 'text',
@@ -10,7 +12,7 @@ with
 session_messages as (
 
     select *
-    from {{ ref('stg_opencode__session_messages') }}
+    from {{ landed('stg_opencode__session_messages') }}
     where message_type not in ('agent-switched', 'model-switched')
 
 ),

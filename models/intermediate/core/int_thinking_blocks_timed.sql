@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 parts as (
@@ -13,7 +15,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type in ('reasoning')
 
 ),
@@ -23,7 +25,7 @@ messages as (
     select
         message_id,
         tokens_reasoning
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
 
 ),
 
@@ -44,7 +46,7 @@ thoughts as (
         part_id,
         created_at as started_at,
         ended_at
-    from {{ ref('int_session_message_items_unnested') }}
+    from {{ changed('int_session_message_items_unnested') }}
     where part_type = 'reasoning'
 
 ),

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 tool_calls as (
@@ -5,6 +7,7 @@ tool_calls as (
     select
         source_id,
         part_id,
+        session_id,
         tool_name,
         status_recorded,
         exit_code,
@@ -16,7 +19,7 @@ tool_calls as (
         case
             when tool_name in ('bash', 'shell') then coalesce(tool_result_end, '')
         end as ending
-    from {{ ref('int_tool_calls_unioned') }}
+    from {{ changed('int_tool_calls_unioned') }}
 
 ),
 
@@ -26,6 +29,7 @@ judged as (
     select
         source_id,
         part_id,
+        session_id,
         case
             when coalesce(status_recorded, '') not in ('completed', 'error') then 'running'
             when status_recorded = 'error' and error_message like 'Tool execution aborted%'

@@ -1,4 +1,4 @@
-{{ config(materialized='view') }}
+{{ incremental_by_session() }}
 
 {%- set paths = {
     'call_id': 'id',
@@ -15,12 +15,22 @@
 
 with
 
+calls as (
+
+    select
+        source_id,
+        part_id,
+        session_id
+    from {{ changed('int_parts_deduplicated') }}
+    where part_type = 'tool'
+
+),
+
 parts as (
 
     select
         source_id,
         part_id,
-        session_id,
         call_id,
         tool_name,
         tool_status,
@@ -42,9 +52,8 @@ items as (
     select
         source_id,
         part_id,
-        session_id,
         {{ json_fields('item_json', paths, is_field=true) }} as fields
-    from {{ ref('int_session_message_items_unnested') }}
+    from {{ changed('int_session_message_items_unnested') }}
     where part_type = 'tool'
 
 ),
@@ -52,51 +61,59 @@ items as (
 unioned as (
 
     select
-        source_id,
-        part_id,
-        session_id,
-        call_id,
-        coalesce(tool_name, 'unknown') as tool_name,
-        tool_status as status_recorded,
-        right(coalesce(tool_error, tool_output_end), 400) as tool_result_end,
-        tool_error as error_message,
-        tool_title as title,
-        child_session_id,
-        is_tool_exit_null as is_exit_null,
-        tool_exit_code as exit_code,
+        calls.source_id,
+        calls.part_id,
+        calls.session_id,
+        parts.call_id,
+        coalesce(parts.tool_name, 'unknown') as tool_name,
+        parts.tool_status as status_recorded,
+        right(coalesce(parts.tool_error, parts.tool_output_end), 400) as tool_result_end,
+        parts.tool_error as error_message,
+        parts.tool_title as title,
+        parts.child_session_id,
+        parts.is_tool_exit_null as is_exit_null,
+        parts.tool_exit_code as exit_code,
         1 as message_format,
-        tool_started_at as started_at,
-        tool_ended_at as ended_at
-    from parts
+        parts.tool_started_at as started_at,
+        parts.tool_ended_at as ended_at
+    from calls
+    inner join parts
+        on
+            calls.source_id = parts.source_id
+            and calls.part_id = parts.part_id
 
     union all
 
     select
-        source_id,
-        part_id,
-        session_id,
-        {{ json_field('fields', paths, 'call_id') }} as call_id,
-        coalesce({{ json_field('fields', paths, 'tool_name') }}, 'unknown') as tool_name,
-        {{ json_field('fields', paths, 'status_recorded') }} as status_recorded,
+        calls.source_id,
+        calls.part_id,
+        calls.session_id,
+        {{ json_field('items.fields', paths, 'call_id') }} as call_id,
+        coalesce({{ json_field('items.fields', paths, 'tool_name') }}, 'unknown') as tool_name,
+        {{ json_field('items.fields', paths, 'status_recorded') }} as status_recorded,
         right(
             coalesce(
-                {{ json_field('fields', paths, 'error_message') }},
-                {{ json_array_texts(json_field('fields', paths, 'content')) }}
+                {{ json_field('items.fields', paths, 'error_message') }},
+                {{ json_array_texts(json_field('items.fields', paths, 'content')) }}
             ),
             400
         ) as tool_result_end,
-        {{ json_field('fields', paths, 'error_message') }} as error_message,
+        {{ json_field('items.fields', paths, 'error_message') }} as error_message,
         cast(null as {{ dbt.type_string() }}) as title,
         cast(null as {{ dbt.type_string() }}) as child_session_id,
-        {{ is_exit_null(json_field('fields', paths, 'metadata_json')) }} as is_exit_null,
-        {{ json_bigint(json_field('fields', paths, 'exit_code')) }} as exit_code,
+        {{ is_exit_null(json_field('items.fields', paths, 'metadata_json')) }} as is_exit_null,
+        {{ json_bigint(json_field('items.fields', paths, 'exit_code')) }} as exit_code,
         2 as message_format,
         coalesce(
-            {{ json_timestamp(json_field('fields', paths, 'ran_at')) }},
-            {{ json_timestamp(json_field('fields', paths, 'created_at')) }}
+            {{ json_timestamp(json_field('items.fields', paths, 'ran_at')) }},
+            {{ json_timestamp(json_field('items.fields', paths, 'created_at')) }}
         ) as started_at,
-        {{ json_timestamp(json_field('fields', paths, 'completed_at')) }} as ended_at
-    from items
+        {{ json_timestamp(json_field('items.fields', paths, 'completed_at')) }} as ended_at
+    from calls
+    inner join items
+        on
+            calls.source_id = items.source_id
+            and calls.part_id = items.part_id
 
 )
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
@@ -18,7 +20,7 @@ messages as (
         message_cost_usd,
         cost_source,
         created_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where not is_fork_copy
 
 ),
@@ -39,7 +41,7 @@ tool_calls as (
         count(*) as tool_call_count,
         count(case when status = 'success' then 1 end) as tool_success_count,
         count(case when status != 'running' then 1 end) as tool_finished_count
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
     where not is_orphan
     group by message_id
 
@@ -50,7 +52,7 @@ errors as (
     select
         message_id,
         count(*) as error_count
-    from {{ ref('errors') }}
+    from {{ changed('errors') }}
     group by message_id
 
 ),

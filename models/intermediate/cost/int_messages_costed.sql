@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
@@ -12,7 +14,7 @@ messages as (
         tokens_cache_read,
         is_cached_in_input,
         is_reasoning_in_output
-    from {{ ref('int_messages_normalized') }}
+    from {{ changed('int_messages_normalized') }}
     where role = 'assistant'
 
 ),
@@ -20,7 +22,7 @@ messages as (
 priced as (
 
     select *
-    from {{ ref('int_messages_priced') }}
+    from {{ changed('int_messages_priced') }}
 
 ),
 

@@ -1,9 +1,12 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
 
     select
         message_id,
+        session_id,
         provider_id,
         model_name,
         tokens_input,
@@ -15,7 +18,7 @@ messages as (
         coalesce(tokens_input, 0)
         + coalesce(tokens_cache_read, 0)
         + coalesce(tokens_cache_write, 0) as context_tokens
-    from {{ ref('int_messages_normalized') }}
+    from {{ changed('int_messages_normalized') }}
     where role = 'assistant'
 
 ),
@@ -33,6 +36,7 @@ matched as (
 
     select
         messages.message_id,
+        messages.session_id,
         messages.tokens_input,
         messages.tokens_output,
         messages.tokens_reasoning,
@@ -85,6 +89,7 @@ estimated as (
 
     select
         message_id,
+        session_id,
         context_tokens,
         price_id,
         price_source,

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {#- The ten decimals of a cost as a whole number, to be shared out to the last unit. -#}
 {%- set cost_units = 10000000000 -%}
 {%- set nth = 'coalesce(calls.nth, 1)' -%}
@@ -11,7 +13,7 @@ steps as (
         *,
         cast(cost_usd * {{ cost_units }} as bigint) as cost_units,
         cast(cost_recorded_usd * {{ cost_units }} as bigint) as cost_recorded_units
-    from {{ ref('int_messages_booked') }}
+    from {{ changed('int_messages_booked') }}
     where role = 'assistant'
 
 ),
@@ -21,7 +23,7 @@ errors as (
     select
         part_id,
         count(*) as error_count
-    from {{ ref('errors') }}
+    from {{ changed('errors') }}
     where part_id is not null
     group by part_id
 
@@ -42,7 +44,7 @@ calls as (
         sum(coalesce(errors.error_count, 0)) over (
             partition by tool_calls.message_id
         ) as error_count_of_calls
-    from {{ ref('tool_calls') }} as tool_calls
+    from {{ changed('tool_calls') }} as tool_calls
     left join errors
         on tool_calls.part_id = errors.part_id
     where not tool_calls.is_orphan
@@ -56,6 +58,7 @@ shared as (
 
     select
         steps.message_id,
+        steps.session_id,
         calls.tool_name,
         case when calls.message_id is null then 0 else 1 end as tool_call_count,
         case when calls.status = 'success' then 1 else 0 end as tool_success_count,

@@ -1,15 +1,19 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
 
     select
+        error_id,
+        session_id,
         judged_hash,
         place,
         judged_name,
         status_code,
         exit_code,
         judged_text
-    from {{ ref('int_errors_prepared') }}
+    from {{ changed('int_errors_prepared') }}
 
 ),
 
@@ -93,13 +97,25 @@ fitting as (
 ),
 
 -- One row per text: the rule that comes first.
-matched as (
+first_fitting as (
 
     select
         judged_hash,
         min_by(rule_id, priority) as rule_id
     from fitting
     group by judged_hash
+
+),
+
+matched as (
+
+    select
+        errors.error_id,
+        errors.session_id,
+        first_fitting.rule_id
+    from errors
+    inner join first_fitting
+        on errors.judged_hash = first_fitting.judged_hash
 
 )
 

@@ -1,18 +1,22 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
 
     select
+        error_id,
+        session_id,
         judged_hash,
         judged_text
-    from {{ ref('int_errors_prepared') }}
+    from {{ changed('int_errors_prepared') }}
 
 ),
 
 matched as (
 
-    select judged_hash
-    from {{ ref('int_error_rules_matched') }}
+    select error_id
+    from {{ changed('int_error_rules_matched') }}
 
 ),
 
@@ -34,8 +38,8 @@ undecided as (
         min(errors.judged_text) as judged_text
     from errors
     left join matched
-        on errors.judged_hash = matched.judged_hash
-    where matched.judged_hash is null
+        on errors.error_id = matched.error_id
+    where matched.error_id is null
     group by errors.judged_hash
 
 ),
@@ -122,11 +126,14 @@ best as (
 scored as (
 
     select
-        judged_hash,
-        error_category,
-        share
+        errors.error_id,
+        errors.session_id,
+        best.error_category,
+        best.share
     from best
-    where n_known_words >= 3 and share >= 0.35
+    inner join errors
+        on best.judged_hash = errors.judged_hash
+    where best.n_known_words >= 3 and best.share >= 0.35
 
 )
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
@@ -5,9 +7,10 @@ errors as (
     select
         error_id,
         message_id,
+        session_id,
         error_source,
         tool_status
-    from {{ ref('int_errors_unioned') }}
+    from {{ changed('int_errors_unioned') }}
 
 ),
 
@@ -17,7 +20,7 @@ classified as (
         error_id,
         error_category,
         locus
-    from {{ ref('int_errors_classified') }}
+    from {{ changed('int_errors_classified') }}
 
 ),
 
@@ -63,6 +66,7 @@ caused as (
 
     select
         described.error_id,
+        described.session_id,
         case
             when described.error_source = 'tool' and described.tool_status = 'aborted'
                 then message_errors.error_id

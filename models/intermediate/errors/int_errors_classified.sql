@@ -1,32 +1,34 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
 
     select
         error_id,
+        session_id,
         place,
-        status_code,
-        judged_hash
-    from {{ ref('int_errors_prepared') }}
+        status_code
+    from {{ changed('int_errors_prepared') }}
 
 ),
 
 matched as (
 
     select
-        judged_hash,
+        error_id,
         rule_id
-    from {{ ref('int_error_rules_matched') }}
+    from {{ changed('int_error_rules_matched') }}
 
 ),
 
 scored as (
 
     select
-        judged_hash,
+        error_id,
         error_category,
         share
-    from {{ ref('int_error_words_scored') }}
+    from {{ changed('int_error_words_scored') }}
 
 ),
 
@@ -45,6 +47,7 @@ decided as (
 
     select
         errors.error_id,
+        errors.session_id,
         errors.place,
         errors.status_code,
         coalesce(rules.error_category, scored.error_category, 'unknown') as error_category,
@@ -56,11 +59,11 @@ decided as (
             as classification_confidence
     from errors
     left join matched
-        on errors.judged_hash = matched.judged_hash
+        on errors.error_id = matched.error_id
     left join rules
         on matched.rule_id = rules.rule_id
     left join scored
-        on errors.judged_hash = scored.judged_hash
+        on errors.error_id = scored.error_id
 
 ),
 
@@ -68,6 +71,7 @@ located as (
 
     select
         error_id,
+        session_id,
         status_code,
         error_category,
         matched_rule,

@@ -1,9 +1,12 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
 
     select
         error_id,
+        session_id,
         part_id,
         error_source,
         tool_name,
@@ -11,7 +14,7 @@ errors as (
         finish_reason,
         exit_code,
         coalesce(error_message, '') as error_message
-    from {{ ref('int_errors_unioned') }}
+    from {{ changed('int_errors_unioned') }}
 
 ),
 
@@ -20,7 +23,7 @@ classified as (
     select
         error_id,
         status_code
-    from {{ ref('int_errors_classified') }}
+    from {{ changed('int_errors_classified') }}
 
 ),
 
@@ -29,7 +32,7 @@ targeted as (
     select
         part_id,
         program
-    from {{ ref('int_tool_calls_targeted') }}
+    from {{ changed('int_tool_calls_targeted') }}
 
 ),
 
@@ -38,6 +41,7 @@ told as (
 
     select
         error_id,
+        session_id,
         part_id,
         error_source,
         tool_name,
@@ -74,6 +78,7 @@ fingerprinted as (
 
     select
         error_id,
+        session_id,
         nullif(normalized_text, '') as normalized_text,
         md5(concat_ws(
             '|',

@@ -1,9 +1,12 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
 
     select
         error_id,
+        session_id,
         error_source,
         tool_name,
         tool_status,
@@ -13,7 +16,7 @@ errors as (
         exit_code,
         coalesce(error_message, '') as error_message,
         coalesce(response_body, '') as response_body
-    from {{ ref('int_errors_unioned') }}
+    from {{ changed('int_errors_unioned') }}
 
 ),
 
@@ -64,6 +67,7 @@ cut as (
 
     select
         error_id,
+        session_id,
         tool_name,
         place,
         exit_code,
@@ -120,6 +124,7 @@ prepared as (
 
     select
         error_id,
+        session_id,
         tool_name,
         place,
         judged_name,

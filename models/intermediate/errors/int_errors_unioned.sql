@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 message_errors as (
@@ -24,7 +26,7 @@ message_errors as (
         source_id,
         load_batch_id,
         deleted_at
-    from {{ ref('int_message_errors_unioned') }}
+    from {{ changed('int_message_errors_unioned') }}
 
 ),
 
@@ -46,7 +48,7 @@ tool_calls as (
         load_batch_id,
         deleted_at,
         {{ cut_text('tool_result', 2000, 2000) }} as error_message
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
     where status in ('error', 'timeout', 'aborted')
 
 ),
@@ -57,7 +59,7 @@ models_asked as (
         message_id,
         provider_id,
         model_id
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
 
 ),
 

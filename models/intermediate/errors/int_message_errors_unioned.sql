@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set data_paths = {
     'message': 'message',
     'status_code': 'statusCode',
@@ -24,7 +26,7 @@ messages as (
         load_batch_id,
         deleted_at,
         {{ json_fields('error_data', data_paths, is_field=true) }} as fields
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where error_name is not null or finish_reason in ('length', 'content-filter', 'error')
 
 ),
@@ -45,7 +47,7 @@ retries as (
         load_batch_id,
         deleted_at,
         {{ json_fields('error_data', data_paths, is_field=true) }} as fields
-    from {{ ref('step_events') }}
+    from {{ changed('step_events') }}
     where event_type = 'retry'
 
 ),

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 tool_calls as (
@@ -10,7 +12,7 @@ tool_calls as (
         is_fork_copy,
         started_at,
         ended_at
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
 
 ),
 
@@ -21,7 +23,7 @@ targeted as (
         wanted_tool,
         target,
         arguments_hash
-    from {{ ref('int_tool_calls_targeted') }}
+    from {{ changed('int_tool_calls_targeted') }}
 
 ),
 
@@ -36,7 +38,7 @@ messages as (
         is_fork_copy,
         created_at,
         completed_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where role = 'assistant'
 
 ),

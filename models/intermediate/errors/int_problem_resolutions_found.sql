@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
@@ -10,7 +12,7 @@ errors as (
         error_source,
         model_id,
         occurred_at
-    from {{ ref('errors') }}
+    from {{ changed('errors') }}
     where not is_fork_copy and not is_consequence
 
 ),
@@ -18,7 +20,7 @@ errors as (
 attempts as (
 
     select *
-    from {{ ref('int_problem_attempts_unioned') }}
+    from {{ changed('int_problem_attempts_unioned') }}
     where not is_fork_copy
 
 ),

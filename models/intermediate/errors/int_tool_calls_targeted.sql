@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set paths = {
     'file_path': 'filePath',
     'path': 'path',
@@ -19,11 +21,12 @@ tool_calls as (
 
     select
         part_id,
+        session_id,
         tool_name,
         tool_family,
         tool_args,
         {{ json_fields('tool_args', paths, is_field=true) }} as fields
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
 
 ),
 
@@ -31,6 +34,7 @@ extracted as (
 
     select
         part_id,
+        session_id,
         tool_name,
         tool_family,
         {{ json_field('fields', paths, 'command') }} as command,
@@ -67,6 +71,7 @@ programmed as (
 
     select
         part_id,
+        session_id,
         coalesce(wanted_tool, tool_name) as wanted_tool,
         arguments_hash,
         case
@@ -89,6 +94,7 @@ targeted as (
 
     select
         part_id,
+        session_id,
         wanted_tool,
         program,
         case when tool_family = 'shell' then program else argument end as target,

@@ -1,9 +1,11 @@
+{{ incremental_by_session() }}
+
 with
 
 commands as (
 
     select *
-    from {{ ref('int_git_commands_parsed') }}
+    from {{ changed('int_git_commands_parsed') }}
 
 ),
 
@@ -17,7 +19,7 @@ tool_calls as (
         status,
         exit_code,
         coalesce(ended_at, started_at) as occurred_at
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
 
 ),
 
@@ -26,7 +28,7 @@ messages as (
     select
         message_id,
         working_directory
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
 
 ),
 
@@ -45,7 +47,6 @@ called as (
     select
         commands.*,
         tool_calls.message_id,
-        tool_calls.session_id,
         sessions.machine,
         tool_calls.status,
         tool_calls.exit_code,

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 commands as (
@@ -22,14 +24,14 @@ commands as (
                 and {{ regex_match('arguments', '^(--short(=[0-9]+)? |--verify )*HEAD $') }}
                 then 'commit'
         end as question
-    from {{ ref('int_git_commands_located') }}
+    from {{ changed('int_git_commands_located') }}
 
 ),
 
 outputs as (
 
     select *
-    from {{ ref('int_git_outputs_read') }}
+    from {{ changed('int_git_outputs_read') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 commands as (
@@ -5,6 +7,7 @@ commands as (
     select
         source_id,
         part_id,
+        session_id,
         directory_argument,
         command_index,
         joined_by,
@@ -12,7 +15,7 @@ commands as (
         is_conditional,
         is_captured,
         {{ regex_match('command', '^(?:cd|pushd)( |$)') }} as is_move
-    from {{ ref('int_shell_commands_split') }}
+    from {{ changed('int_shell_commands_split') }}
 
 ),
 
@@ -53,6 +56,7 @@ git_commands as (
     select
         placed.source_id,
         placed.part_id,
+        placed.session_id,
         placed.directory_argument,
         placed.command_index,
         placed.n_moves,
@@ -106,6 +110,7 @@ detailed as (
     select
         source_id,
         part_id,
+        session_id,
         command_index,
         n_commands,
         n_moves,

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 commands as (
@@ -14,7 +16,7 @@ commands as (
             when sentence is not null or only_word is not null then 'output'
             when is_certain or is_certain_failure then 'exit code'
         end as evidence
-    from {{ ref('int_git_commands_paired') }}
+    from {{ changed('int_git_commands_paired') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 calls as (
@@ -5,8 +7,9 @@ calls as (
     -- a call may run git several times
     select distinct
         source_id,
-        part_id
-    from {{ ref('int_git_commands_parsed') }}
+        part_id,
+        session_id
+    from {{ changed('int_git_commands_parsed') }}
 
 ),
 
@@ -16,7 +19,7 @@ tool_calls as (
         source_id,
         part_id,
         tool_result
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
 
 ),
 
@@ -25,6 +28,7 @@ lines as (
     select
         calls.source_id,
         calls.part_id,
+        calls.session_id,
         lines.item_index as line_index,
         lines.item as line
     from calls
@@ -130,6 +134,7 @@ numbered as (
     select
         source_id,
         part_id,
+        session_id,
         line_number,
         n_lines,
         sentence,

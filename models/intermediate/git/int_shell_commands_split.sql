@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set paths = {
     'command': 'command',
     'directory': 'workdir',
@@ -11,8 +13,9 @@ tool_calls as (
     select
         source_id,
         part_id,
+        session_id,
         {{ json_fields('tool_args', paths, is_field=true) }} as args
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
     where tool_name in ('bash', 'shell') and tool_args like '%git%'
 
 ),
@@ -23,6 +26,7 @@ flattened as (
     select
         source_id,
         part_id,
+        session_id,
         coalesce(
             {{ json_field('args', paths, 'directory') }},
             {{ json_field('args', paths, 'older_directory') }}
@@ -51,6 +55,7 @@ unworded as (
     select
         source_id,
         part_id,
+        session_id,
         directory_argument,
         {{ regex_replace(
             regex_replace(
@@ -70,6 +75,7 @@ unquoted as (
     select
         source_id,
         part_id,
+        session_id,
         directory_argument,
         {{ regex_replace(
             regex_replace('command', '‹([^ ␤;&|<>()`$‹›]+)›', '{1}'),
@@ -86,6 +92,7 @@ joined as (
     select
         source_id,
         part_id,
+        session_id,
         directory_argument,
         {{ regex_replace(
             "replace(replace(replace(" ~ regex_replace(
@@ -102,6 +109,7 @@ split as (
     select
         joined.source_id,
         joined.part_id,
+        joined.session_id,
         joined.directory_argument,
         pieces.item_index as piece_index,
         trim({{ regex_replace('pieces.item', '^ *[∧∨¦] *', '') }}) as piece,
@@ -117,6 +125,7 @@ counted as (
     select
         source_id,
         part_id,
+        session_id,
         directory_argument,
         row_number() over (
             partition by source_id, part_id

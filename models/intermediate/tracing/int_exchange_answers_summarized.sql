@@ -1,12 +1,15 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
 
     select
         message_id,
+        session_id,
         exchange_id,
         created_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where role = 'assistant'
 
 ),
@@ -16,12 +19,13 @@ parts as (
     select
         parts.message_id,
         messages.exchange_id,
+        messages.session_id,
         parts.part_type,
         parts.content_bytes,
         parts.is_fork_copy,
         parts.created_at,
         messages.created_at as message_created_at
-    from {{ ref('parts') }} as parts
+    from {{ changed('parts') }} as parts
     inner join messages
         on parts.message_id = messages.message_id
     where parts.part_type in ('text', 'reasoning', 'tool')
@@ -32,6 +36,7 @@ counted as (
 
     select
         exchange_id,
+        min(session_id) as session_id,
         min(created_at) as first_response_at,
         count(case when part_type = 'tool' and not is_fork_copy then 1 end) as tool_count,
         count(case when part_type = 'reasoning' and not is_fork_copy then 1 end)
@@ -60,6 +65,7 @@ summarized as (
 
     select
         counted.exchange_id,
+        counted.session_id,
         ranked.message_id as last_speaking_message_id,
         counted.first_response_at,
         counted.tool_count,

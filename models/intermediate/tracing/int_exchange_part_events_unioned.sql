@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 -- What happened within the steps of an answer: thinking, texts, calls of tools and of sub-agents.
 with
 
@@ -6,9 +8,10 @@ parts as (
     select
         part_id,
         message_id,
+        session_id,
         sequence_number,
         created_at
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type in ('reasoning', 'text', 'tool') and not is_orphan
 
 ),
@@ -20,7 +23,7 @@ thinking_blocks as (
         thinking_tokens,
         thinking_time_ms,
         started_at
-    from {{ ref('int_thinking_blocks_timed') }}
+    from {{ changed('int_thinking_blocks_timed') }}
 
 ),
 
@@ -29,7 +32,7 @@ text_messages as (
     select
         part_id,
         duration_ms
-    from {{ ref('text_messages') }}
+    from {{ changed('int_text_messages_timed') }}
     where role = 'assistant' and content_bytes > 0
 
 ),
@@ -44,7 +47,7 @@ tool_calls as (
         exit_code,
         execution_time_ms,
         started_at
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
 
 ),
 
@@ -58,7 +61,7 @@ delegations as (
         status,
         duration_ms,
         started_at
-    from {{ ref('delegations') }}
+    from {{ changed('delegations') }}
     where tool_call_id is not null
 
 ),
@@ -68,6 +71,7 @@ events as (
     select
         parts.part_id as trace_id,
         parts.message_id,
+        parts.session_id,
         parts.message_id as parent_trace_id,
         'reasoning' as event_type,
         2 as event_rank,
@@ -86,6 +90,7 @@ events as (
     select
         parts.part_id as trace_id,
         parts.message_id,
+        parts.session_id,
         parts.message_id as parent_trace_id,
         'assistant_response' as event_type,
         2 as event_rank,
@@ -102,6 +107,7 @@ events as (
     select
         parts.part_id as trace_id,
         parts.message_id,
+        parts.session_id,
         parts.message_id as parent_trace_id,
         'tool_call' as event_type,
         2 as event_rank,
@@ -124,6 +130,7 @@ events as (
     select
         'delegation:' || delegations.delegation_id as trace_id,
         parts.message_id,
+        parts.session_id,
         parts.part_id as parent_trace_id,
         'delegation' as event_type,
         3 as event_rank,

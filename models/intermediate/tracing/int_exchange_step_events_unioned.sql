@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 -- What happened to whole messages: the prompt, the steps of the answer, compactions.
 with
 
@@ -5,6 +7,7 @@ messages as (
 
     select
         message_id,
+        session_id,
         exchange_id,
         role,
         agent,
@@ -19,7 +22,7 @@ messages as (
         duration_ms,
         created_at,
         completed_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
 
 ),
 
@@ -28,7 +31,7 @@ exchanges as (
     select
         exchange_id,
         user_message_id
-    from {{ ref('int_exchanges_described') }}
+    from {{ changed('int_exchanges_described') }}
 
 ),
 
@@ -37,12 +40,13 @@ compactions as (
     select
         compaction_id,
         message_id,
+        session_id,
         is_auto,
         is_overflow,
         tokens_before,
         tokens_after,
         occurred_at
-    from {{ ref('compactions') }}
+    from {{ changed('compactions') }}
     where not is_orphan
 
 ),
@@ -52,6 +56,7 @@ events as (
     select
         message_id as trace_id,
         message_id,
+        session_id,
         cast(null as {{ dbt.type_string() }}) as parent_trace_id,
         'user_prompt' as event_type,
         0 as event_rank,
@@ -71,6 +76,7 @@ events as (
     select
         messages.message_id as trace_id,
         messages.message_id,
+        messages.session_id,
         exchanges.user_message_id as parent_trace_id,
         'step_finish' as event_type,
         5 as event_rank,
@@ -99,6 +105,7 @@ events as (
     select
         compaction_id as trace_id,
         message_id,
+        session_id,
         message_id as parent_trace_id,
         'compaction' as event_type,
         1 as event_rank,

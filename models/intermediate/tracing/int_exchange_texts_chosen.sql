@@ -1,11 +1,14 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
 
     select
         message_id,
+        session_id,
         exchange_id
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where role = 'user'
 
 ),
@@ -17,7 +20,7 @@ texts as (
         part_id,
         message_id,
         content_bytes
-    from {{ ref('text_messages') }}
+    from {{ changed('int_text_messages_timed') }}
     where role = 'user' and not is_orphan and not is_synthetic and not is_ignored
 
 ),
@@ -26,8 +29,9 @@ speaking as (
 
     select
         exchange_id,
+        session_id,
         last_speaking_message_id
-    from {{ ref('int_exchange_answers_summarized') }}
+    from {{ changed('int_exchange_answers_summarized') }}
 
 ),
 
@@ -37,7 +41,7 @@ parts as (
         part_id,
         message_id,
         content_bytes
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type = 'text' and content_bytes > 0
 
 ),
@@ -47,6 +51,7 @@ chosen as (
     select
         texts.part_id,
         messages.exchange_id,
+        messages.session_id,
         'prompt' as text_role,
         texts.content_bytes
     from texts
@@ -58,6 +63,7 @@ chosen as (
     select
         parts.part_id,
         speaking.exchange_id,
+        speaking.session_id,
         'answer' as text_role,
         parts.content_bytes
     from speaking

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set own_step = "role = 'assistant' and not is_fork_copy" -%}
 {%- set step = "role = 'assistant'" -%}
 
@@ -25,7 +27,7 @@ messages as (
         completed_at,
         source_id,
         deleted_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where exchange_id is not null and role in ('user', 'assistant')
 
 ),

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 user_messages as (
@@ -6,7 +8,7 @@ user_messages as (
         message_id,
         session_id,
         created_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where role = 'user'
 
 ),
@@ -16,8 +18,8 @@ texts as (
     select
         message_id,
         is_synthetic,
-        content like 'The following tool was executed by the user%' as is_note_of_shell
-    from {{ ref('text_messages') }}
+        is_note_of_shell
+    from {{ changed('int_text_messages_timed') }}
     where role = 'user' and not is_orphan
 
 ),
@@ -27,7 +29,7 @@ compactions as (
     select
         message_id,
         bool_or(is_auto) as is_auto
-    from {{ ref('compactions') }}
+    from {{ changed('compactions') }}
     group by message_id
 
 ),
@@ -127,6 +129,7 @@ originated as (
 
     select
         message_id,
+        session_id,
         exchange_trigger,
         is_automatic,
         coalesce(

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
@@ -8,6 +10,19 @@ messages as (
         parent_message_id,
         role,
         is_older_than_session,
+        resolved_created_at
+    from {{ changed('int_messages_timed') }}
+
+),
+
+-- A parent may be in another session: OpenCode 1.0 lets the answers that a fork copied name the
+-- original's user message.
+parents as (
+
+    select
+        message_id,
+        session_id,
+        role,
         resolved_created_at
     from {{ ref('int_messages_timed') }}
 
@@ -42,8 +57,7 @@ users as (
 
 ),
 
--- OpenCode 1.0 lets the answers that a fork copied name the original's user message. Its copy in
--- the fork bears the same time.
+-- The copy of that user message in the fork bears the same time.
 copied_users as (
 
     select
@@ -79,7 +93,7 @@ resolved as (
         end as user_message_id
     from counted
     -- all joins find at most one row
-    left join messages as parents
+    left join parents
         on counted.parent_message_id = parents.message_id
     left join copied_users
         on

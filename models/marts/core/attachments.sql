@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set document = {
     'mime': 'mime',
     'filename': 'filename',
@@ -27,7 +29,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type in ('file', 'tool')
 
 ),
@@ -40,7 +42,11 @@ documents as (
         staged.part_id,
         staged.part_type,
         {{ json_fields('payloads.payload_json', document) }} as fields
-    from {{ ref('stg_opencode__parts') }} as staged
+    from parts
+    inner join {{ ref('stg_opencode__parts') }} as staged
+        on
+            parts.part_id = staged.part_id
+            and parts.source_id = staged.source_id
     inner join {{ ref('stg_opencode__part_payloads') }} as payloads
         on
             staged.part_id = payloads.part_id

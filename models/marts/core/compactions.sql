@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 parts as (
@@ -12,7 +14,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type in ('compaction')
 
 ),
@@ -38,7 +40,7 @@ steps as (
         is_summary,
         created_at,
         tokens_input + tokens_cache_read + tokens_cache_write as context_tokens
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where role = 'assistant'
 
 ),

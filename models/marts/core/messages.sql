@@ -1,9 +1,11 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
 
     select *
-    from {{ ref('int_messages_normalized') }}
+    from {{ changed('int_messages_normalized') }}
 
 ),
 
@@ -12,7 +14,7 @@ forks as (
     select
         message_id,
         is_fork_copy
-    from {{ ref('int_messages_fork_marked') }}
+    from {{ changed('int_messages_fork_marked') }}
 
 ),
 
@@ -21,7 +23,7 @@ exchanged as (
     select
         message_id,
         exchange_id
-    from {{ ref('int_messages_exchanged') }}
+    from {{ changed('int_messages_exchanged') }}
 
 ),
 
@@ -31,7 +33,7 @@ costs as (
         message_id,
         cost_source,
         cost_usd
-    from {{ ref('int_messages_costed') }}
+    from {{ changed('int_messages_costed') }}
 
 ),
 
@@ -48,11 +50,14 @@ sessions as (
 answered as (
 
     select
+        session_id,
         parent_message_id,
         min_by(root_path, {{ timestamp_to_ms('resolved_created_at') }}) as root_path
     from messages
     where parent_message_id is not null and root_path is not null
-    group by parent_message_id
+    group by
+        session_id,
+        parent_message_id
 
 ),
 
@@ -128,9 +133,11 @@ described as (
     left join costs
         on messages.message_id = costs.message_id
     left join answered
-        on messages.message_id = answered.parent_message_id
+        on
+            messages.message_id = answered.parent_message_id
+            and messages.session_id = answered.session_id
     -- The parent may be gone; OpenCode 1.0 lets a fork's copies name the original's.
-    left join messages as parents
+    left join {{ ref('int_messages_timed') }} as parents
         on messages.parent_message_id = parents.message_id
 
 )

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set paths = {'text': 'text'} -%}
 
 with
@@ -5,7 +7,7 @@ with
 parts as (
 
     select *
-    from {{ ref('int_parts_deduplicated') }}
+    from {{ changed('int_parts_deduplicated') }}
 
 ),
 
@@ -13,10 +15,9 @@ messages as (
 
     select
         message_id,
-        session_id,
         is_fork_copy,
         created_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
 
 ),
 
@@ -56,7 +57,6 @@ clocked as (
         parts.source_id,
         parts.load_batch_id,
         parts.deleted_at,
-        messages.session_id as message_session_id,
         messages.message_id is null as is_orphan,
         coalesce(messages.is_fork_copy, false) as is_fork_copy,
         -- null for a v2 part, whose id is none of OpenCode's
@@ -78,7 +78,7 @@ described as (
         -- ids
         part_id,
         message_id,
-        coalesce(message_session_id, session_id) as session_id,
+        session_id,
 
         -- strings
         part_type,

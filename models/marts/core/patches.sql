@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 parts as (
@@ -12,7 +14,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type in ('patch')
 
 ),

@@ -3,102 +3,48 @@
 
 with
 
+timed as (
+
+    select *
+    from {{ ref('int_text_messages_timed') }}
+
+),
+
 parts as (
 
     select
         part_id,
-        message_id,
-        session_id,
-        source_id,
-        content,
-        content_bytes,
-        sequence_number,
-        is_orphan,
-        is_fork_copy,
-        created_at,
-        load_batch_id,
-        deleted_at
+        content
     from {{ ref('parts') }}
-    where part_type in ('text')
-
-),
-
-messages as (
-
-    select
-        message_id,
-        role
-    from {{ ref('messages') }}
-
-),
-
-texts as (
-
-    select
-        source_id,
-        part_id,
-        is_synthetic,
-        is_ignored,
-        text_started_at,
-        text_ended_at,
-        case
-            when text_started_at is null then 'no clock'
-            when text_ended_at is null then 'not ended'
-            -- up to 1.2, so that every text seems to take no time
-            when text_ended_at = text_started_at then 'end overwrote start'
-        end as clock_problem
-    from {{ ref('stg_opencode__parts') }}
     where part_type = 'text'
 
 ),
 
-described as (
+filled as (
 
     select
-        -- ids
-        parts.part_id,
-        parts.message_id,
-        parts.session_id,
-
-        -- strings
-        messages.role,
+        timed.part_id,
+        timed.message_id,
+        timed.session_id,
+        timed.role,
         parts.content,
-        case
-            when texts.part_id is null then 'no clock'
-            else texts.clock_problem
-        end as clock_problem,
-
-        -- numbers
-        parts.sequence_number,
-        parts.content_bytes,
-        cast(null as bigint) as token_count,
-        case
-            when texts.clock_problem is null
-                then {{ ms_between('texts.text_started_at', 'texts.text_ended_at') }}
-        end as duration_ms,
-
-        -- booleans
-        coalesce(texts.is_synthetic, false) as is_synthetic,
-        coalesce(texts.is_ignored, false) as is_ignored,
-        parts.is_orphan,
-        parts.is_fork_copy,
-
-        -- timestamps
-        parts.created_at,
-
-        -- lineage
-        parts.source_id,
-        parts.load_batch_id,
-        parts.deleted_at
-    from parts
-    left join messages
-        on parts.message_id = messages.message_id
-    -- one row: the document of the store that counts; none for a v2 part
-    left join texts
-        on
-            parts.part_id = texts.part_id
-            and parts.source_id = texts.source_id
+        timed.content_bytes,
+        timed.clock_problem,
+        timed.sequence_number,
+        timed.token_count,
+        timed.duration_ms,
+        timed.is_synthetic,
+        timed.is_ignored,
+        timed.is_orphan,
+        timed.is_fork_copy,
+        timed.created_at,
+        timed.source_id,
+        timed.load_batch_id,
+        timed.deleted_at
+    from timed
+    inner join parts
+        on timed.part_id = parts.part_id
 
 )
 
-select * from described
+select * from filled

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 {%- set paths = {
     'tool_args': 'state.input',
     'output': 'state.output',
@@ -24,7 +26,7 @@ parts as (
         is_fork_copy,
         load_batch_id,
         deleted_at
-    from {{ ref('parts') }}
+    from {{ changed('parts') }}
     where part_type = 'tool'
 
 ),
@@ -32,14 +34,14 @@ parts as (
 tool_calls as (
 
     select *
-    from {{ ref('int_tool_calls_unioned') }}
+    from {{ changed('int_tool_calls_unioned') }}
 
 ),
 
 judged as (
 
     select *
-    from {{ ref('int_tool_calls_judged') }}
+    from {{ changed('int_tool_calls_judged') }}
 
 ),
 

@@ -1,16 +1,18 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
 
     select *
-    from {{ ref('int_errors_unioned') }}
+    from {{ changed('int_errors_unioned') }}
 
 ),
 
 classified as (
 
     select *
-    from {{ ref('int_errors_classified') }}
+    from {{ changed('int_errors_classified') }}
 
 ),
 
@@ -20,7 +22,7 @@ fingerprinted as (
         error_id,
         fingerprint,
         normalized_text
-    from {{ ref('int_errors_fingerprinted') }}
+    from {{ changed('int_errors_fingerprinted') }}
 
 ),
 
@@ -29,7 +31,7 @@ caused as (
     select
         error_id,
         caused_by_error_id
-    from {{ ref('int_errors_caused') }}
+    from {{ changed('int_errors_caused') }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 errors as (
@@ -11,7 +13,7 @@ errors as (
         error_category,
         fingerprint,
         source_id
-    from {{ ref('errors') }}
+    from {{ changed('errors') }}
     where not is_fork_copy and not is_consequence
 
 ),
@@ -19,7 +21,7 @@ errors as (
 found as (
 
     select *
-    from {{ ref('int_problem_resolutions_found') }}
+    from {{ changed('int_problem_resolutions_found') }}
 
 ),
 
@@ -30,7 +32,7 @@ tool_calls as (
         tool_name,
         started_at,
         part_id
-    from {{ ref('tool_calls') }}
+    from {{ changed('tool_calls') }}
     where not is_fork_copy and not is_orphan
 
 ),
@@ -40,7 +42,7 @@ users as (
     select
         session_id,
         created_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where role = 'user' and not is_fork_copy
 
 ),

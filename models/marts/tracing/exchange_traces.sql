@@ -1,3 +1,5 @@
+{{ incremental_by_session() }}
+
 with
 
 messages as (
@@ -9,7 +11,7 @@ messages as (
         is_fork_copy,
         source_id,
         deleted_at
-    from {{ ref('messages') }}
+    from {{ changed('messages') }}
     where exchange_id is not null
 
 ),
@@ -17,14 +19,14 @@ messages as (
 step_events as (
 
     select *
-    from {{ ref('int_exchange_step_events_unioned') }}
+    from {{ changed('int_exchange_step_events_unioned') }}
 
 ),
 
 part_events as (
 
     select *
-    from {{ ref('int_exchange_part_events_unioned') }}
+    from {{ changed('int_exchange_part_events_unioned') }}
 
 ),
 
@@ -37,7 +39,7 @@ errors as (
         error_name,
         error_category,
         occurred_at
-    from {{ ref('errors') }}
+    from {{ changed('errors') }}
 
 ),
 

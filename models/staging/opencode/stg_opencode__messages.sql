@@ -1,3 +1,5 @@
+{{ incremental_by_document('message_id') }}
+
 {%- set paths = {
     'role': 'role',
     'parent_message_id': 'parentID',
@@ -49,6 +51,7 @@ raw_messages as (
         deleted_at,
         text_removed_at
     from {{ source('opencode', 'messages') }}
+    where {{ is_landed_since() }}
 
 ),
 

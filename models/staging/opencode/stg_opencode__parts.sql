@@ -1,3 +1,5 @@
+{{ incremental_by_document('part_id') }}
+
 {%- set paths = {
     'part_type': 'type',
     'text': 'text',
@@ -66,6 +68,7 @@ raw_parts as (
         deleted_at,
         text_removed_at
     from {{ source('opencode', 'parts') }}
+    where {{ is_landed_since() }}
 
 ),
 
@@ -90,6 +93,7 @@ extracted as (
         {{ json_field('fields', paths, 'part_type') }} as part_type,
 
         -- text and reasoning
+        left({{ json_field('fields', paths, 'text') }}, 60) as text_start,
         {{ text_bytes(json_field('fields', paths, 'text')) }} as text_bytes,
         {{ text_code(json_field('fields', paths, 'text')) }} as text_code,
         {{ json_boolean(json_field('fields', paths, 'is_synthetic')) }} as is_synthetic,

@@ -1,3 +1,5 @@
+{{ incremental_by_document('message_id') }}
+
 {%- set paths = {
     'message_type': 'type',
     'agent': 'agent',
@@ -42,6 +44,7 @@ raw_session_messages as (
         deleted_at,
         text_removed_at
     from {{ source('opencode', 'session_messages') }}
+    where {{ is_landed_since() }}
 
 ),
 
