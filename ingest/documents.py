@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -41,6 +42,13 @@ _ESCAPE = re.compile(
 
 _CANONICAL = orjson.OPT_SORT_KEYS
 
+_NO_TIME = -1
+"""Of a document that is to be read again: no file and no row has a time before 1970 (clock_microseconds)."""
+
+_END_OF_CALENDAR_MS = 253_402_300_800_000
+
+_KIND_FIELDS = {"messages": "role", "parts": "type", "session_messages": "type"}
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -62,63 +70,127 @@ class Known:
 
     `landed` maps an id to (modified, microseconds of the epoch; size, bytes), or to None where the
     document has to be read again whatever its file says; `deleted` are landed ids that had vanished.
+
+    A store has a million documents: an id leads to a number, and what is known of it stands there in arrays.
     """
 
-    __slots__ = ("_deleted", "_landed", "_met")
+    __slots__ = ("_deleted", "_is_met", "_is_settled", "_met", "_numbers", "_sizes", "_times")
 
     def __init__(
-        self, landed: dict[str, tuple[int, int] | None] | None = None, deleted: Iterable[str] = ()
+        self, landed: Mapping[str, tuple[int, int] | None] | None = None, deleted: Iterable[str] = ()
     ) -> None:
-        self._landed = landed or {}
+        versions = [version or (_NO_TIME, 0) for version in (landed or {}).values()]
+        self._numbers = {document_id: n for n, document_id in enumerate(landed or {})}
+        self._times = array("q", [time for time, _ in versions])
+        self._sizes = array("q", [size for _, size in versions])
         self._deleted = set(deleted)
+        self._is_settled = True
+        self._is_met = bytearray(len(versions))
         self._met: set[str] = set()
+        """Ids that were not landed when they were met."""
+
+    @classmethod
+    def of_arrays(
+        cls, ids: Iterable[str], times: "array[int]", sizes: "array[int]", deleted: Iterable[str]
+    ) -> "Known":
+        """Return what is landed, from arrays of 64 bits; a time is -1 where all is to be read again."""
+        known = cls(deleted=deleted)
+        known._numbers = dict(zip(ids, range(len(times)), strict=True))
+        known._times, known._sizes = times, sizes
+        known._is_met = bytearray(len(times))
+        return known
 
     def __bool__(self) -> bool:
-        return bool(self._landed) or bool(self._deleted)
+        return bool(self._numbers) or bool(self._deleted)
 
     def __len__(self) -> int:
-        return len(self._landed)
+        return len(self._numbers)
 
     def meet(self, document_id: str) -> "Met":
         """Note that the source has this id; return what is landed of it."""
-        n_met = len(self._met)
-        self._met.add(document_id)
-        is_known = document_id in self._landed or document_id in self._deleted
-        if len(self._met) == n_met:
-            return Met(is_known, None, is_duplicate=True)
-        return Met(is_known, self._landed.get(document_id), is_duplicate=False)
+        number = self._numbers.get(document_id)
+        if number is None or number >= len(self._is_met) or document_id in self._met:
+            is_duplicate = document_id in self._met
+            self._met.add(document_id)
+            is_known = number is not None or document_id in self._deleted
+            version = None if number is None or is_duplicate else self._version(number)
+            return Met(is_known, version, is_duplicate)
+        if self._is_met[number]:
+            return Met(is_known=True, version=None, is_duplicate=True)
+        self._is_met[number] = True
+        return Met(is_known=True, version=self._version(number), is_duplicate=False)
+
+    def meet_unchanged(
+        self, document_id: str, modified_us: int | None, size_bytes: int | None = None
+    ) -> bool:
+        """Note that the source has this id and say so, if it is landed as of this time and size.
+
+        Says no, and notes nothing, where it was met before or is to be read: `meet` has the rest. Without a
+        size the time alone decides.
+        """
+        number = self._numbers.get(document_id)
+        if (
+            number is None
+            or modified_us is None
+            or number >= len(self._is_met)
+            or self._is_met[number]
+            or self._times[number] != modified_us
+            or (size_bytes is not None and self._sizes[number] != size_bytes)
+            or not self._is_settled
+            or document_id in self._met
+        ):
+            return False
+        self._is_met[number] = True
+        return True
+
+    def _version(self, number: int) -> tuple[int, int] | None:
+        time = self._times[number]
+        return (time, self._sizes[number]) if time != _NO_TIME and self._is_settled else None
 
     def peek(self, document_id: str) -> "Met":
         """Return what is landed of an id that is to be read whatever its time says."""
-        is_known = document_id in self._landed or document_id in self._deleted
+        is_known = document_id in self._numbers or document_id in self._deleted
         return Met(is_known, None, is_duplicate=False)
 
     def again(self, *, is_settled: bool = True) -> "Known":
         """Return the same for another reading, which has met nothing yet; all is read, where not settled."""
         other = Known()
-        other._landed = self._landed if is_settled else dict.fromkeys(self._landed)
+        other._numbers, other._times, other._sizes = self._numbers, self._times, self._sizes
         other._deleted = self._deleted
+        other._is_settled = is_settled
+        other._is_met = bytearray(len(self._times))
         return other
 
     def land(self, document_id: str, version: tuple[int | None, int] | None) -> None:
         """Note that a document was landed as of this version, None where it has to be read again."""
         self._deleted.discard(document_id)
         modified_us, size_bytes = version or (None, 0)
-        self._landed[document_id] = None if modified_us is None else (modified_us, size_bytes)
+        time = _NO_TIME if modified_us is None else modified_us
+        number = self._numbers.setdefault(document_id, len(self._times))
+        if number == len(self._times):
+            self._times.append(time)
+            self._sizes.append(size_bytes)
+        else:
+            self._times[number], self._sizes[number] = time, size_bytes
 
     def delete(self, document_id: str) -> None:
         """Note that a document was marked as deleted."""
-        if document_id in self._landed:
-            del self._landed[document_id]
+        if document_id in self._numbers:
+            del self._numbers[document_id]
             self._deleted.add(document_id)
 
     def meet_all(self) -> None:
         """Take every landed document for present: nothing is known of what is missing."""
-        self._met.update(self._landed)
+        self._met.update(self._numbers)
 
     def vanished(self) -> list[str]:
         """Return the landed ids that the reader did not meet."""
-        return [document_id for document_id in self._landed if document_id not in self._met]
+        n = len(self._is_met)
+        return [
+            document_id
+            for document_id, number in self._numbers.items()
+            if not (number < n and self._is_met[number]) and document_id not in self._met
+        ]
 
 
 class Met(NamedTuple):
@@ -132,8 +204,7 @@ class Met(NamedTuple):
     is_duplicate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One readable record. `payload` is canonical JSON; `modified_us` is microseconds of the epoch (UTC)."""
 
     entity: Entity
@@ -234,7 +305,7 @@ def canonical(value: JsonValue) -> tuple[bytes, str]:
 
 def clock_microseconds(milliseconds: object) -> int | None:
     """Return epoch milliseconds as microseconds, None where that is no time a calendar has."""
-    if not isinstance(milliseconds, int) or not 0 <= milliseconds < 253_402_300_800_000:
+    if not isinstance(milliseconds, int) or not 0 <= milliseconds < _END_OF_CALENDAR_MS:
         return None
     return milliseconds * 1000
 
@@ -282,8 +353,8 @@ def check_size(n_bytes: int) -> None:
 
 def file_microseconds(status: os.stat_result) -> int | None:
     """Return when a file was last changed, in microseconds; None where no calendar has that time."""
-    has_time = clock_microseconds(status.st_mtime_ns // 1_000_000) is not None
-    return status.st_mtime_ns // 1000 if has_time else None
+    modified_us = status.st_mtime_ns // 1000
+    return modified_us if 0 <= modified_us < _END_OF_CALENDAR_MS * 1000 else None
 
 
 def check_shape(entity: Entity, value: JsonValue) -> None:
@@ -297,7 +368,7 @@ def check_shape(entity: Entity, value: JsonValue) -> None:
         return
     if not isinstance(value, dict):
         raise UnreadableError("wrong_shape", "an object is expected")
-    kind_field = {"messages": "role", "parts": "type", "session_messages": "type"}.get(entity)
+    kind_field = _KIND_FIELDS.get(entity)
     if kind_field is not None and not isinstance(value.get(kind_field), str):
         raise UnreadableError("wrong_shape", f"the field `{kind_field}` is missing or no text")
 
@@ -356,18 +427,19 @@ def make_document(
         payload, payload_hash = canonical(value)
     except UnreadableError as error:
         return reject(entity, document_id, origin, error, size_bytes, modified_us)
+    size_bytes = len(payload) if size_bytes is None else size_bytes
     return Document(
-        entity=entity,
-        document_id=document_id,
-        session_id=session_id,
-        message_id=message_id,
-        payload=payload,
-        payload_hash=payload_hash,
-        origin=origin,
-        modified_us=modified_us,
-        size_bytes=len(payload) if size_bytes is None else size_bytes,
-        is_known=met.is_known,
-        n_surrogates=n_surrogates,
+        entity,
+        document_id,
+        session_id,
+        message_id,
+        payload,
+        payload_hash,
+        origin,
+        modified_us,
+        size_bytes,
+        met.is_known,
+        n_surrogates,
     )
 
 

@@ -1,5 +1,6 @@
 """The only module that writes `raw.*`."""
 
+from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import TypeAlias
 
 import duckdb
 import orjson
@@ -27,7 +29,10 @@ STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
 
 CHUNK_ROWS = 2_048
 CHUNK_BYTES = 32 * 1024 * 1024
-CHUNKS_IN_FLIGHT = 2
+CHUNKS_IN_FLIGHT = 1
+
+MEMORY_LIMIT = "256MB"
+"""Of DuckDB while documents are landed."""
 
 RESULTS_KEPT = timedelta(days=90)
 """Results of dbt that are older are dropped: a watched store is built many times a day."""
@@ -172,6 +177,10 @@ class Counts:
         """Add secrets that were masked, by kind."""
         for kind, n in masked.items():
             self.secrets_masked[kind] = self.secrets_masked.get(kind, 0) + n
+
+
+_Landed: TypeAlias = tuple[str, datetime, bool, int | None]
+"""Of a landed document: its hash, when it was first loaded, whether it is alive, its time (microseconds)."""
 
 
 @dataclass(slots=True)
@@ -380,6 +389,8 @@ class Landing:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="landing")
         self._cursor = connection.cursor()
         self._cursor.execute(f"use {CATALOG}")
+        # A second thread of DuckDB gains a chunk nothing: the first one asks it all the time how far it is.
+        self._connection.execute(f"set threads = 1; set memory_limit = '{MEMORY_LIMIT}'")
         self._in_flight: deque[Future[tuple[int, int, Mapping[str, int]]]] = deque()
         self._chunks: dict[Entity, _Chunk] = {}
         self._source: Source | None = None
@@ -397,6 +408,8 @@ class Landing:
     ) -> None:
         self._writer.shutdown(wait=True, cancel_futures=error is not None)
         self._cursor.close()
+        if error is None:
+            self._connection.execute("reset threads; reset memory_limit")
 
     def newest_batch(self) -> int:
         """Return the id of the newest batch, 0 where nothing was ever loaded."""
@@ -516,20 +529,18 @@ class Landing:
         known = {}
         for entity in ENTITIES:
             rows = self._connection.execute(
-                f"""select document_id, epoch_us(origin_modified_at), size_bytes,
-                    coalesce(origin_modified_at < loaded_at - ?::interval, false), deleted_at is not null
-                from raw.{entity} where source_id = ?""",
-                [RACY, source.source_id],
+                f"""select document_id, size_bytes, deleted_at is not null as is_deleted,
+                    case when $is_settled and origin_modified_at < loaded_at - $racy::interval
+                        then epoch_us(origin_modified_at) else -1 end as modified_us
+                from raw.{entity} where source_id = $source""",
+                {"is_settled": not (rehash or migrated), "racy": RACY, "source": source.source_id},
             ).to_arrow_table()
-            landed: dict[str, tuple[int, int] | None] = {}
-            deleted = []
-            columns = (column.to_pylist() for column in rows.columns)
-            for document_id, time, size, is_settled, is_deleted in zip(*columns, strict=True):
-                if is_deleted:
-                    deleted.append(document_id)
-                else:
-                    landed[document_id] = (time, size) if is_settled and not (rehash or migrated) else None
-            known[entity] = Known(landed, deleted)
+            deleted = rows.filter(rows["is_deleted"])["document_id"].to_pylist()
+            if deleted:
+                rows = rows.filter(pc.invert(rows["is_deleted"]))
+            known[entity] = Known.of_arrays(
+                _values(rows["document_id"]), _array(rows["modified_us"]), _array(rows["size_bytes"]), deleted
+            )
         return known
 
     def schema_version(self, source: Source) -> str | None:
@@ -550,9 +561,11 @@ class Landing:
         if self._dry_run or (recorded is not None and recorded[0] == version):
             return
         if self._rules is not None:
+            self._connection.execute("reset threads")
             for entity in ENTITIES:
                 for chunk in self._suspects(entity, self._rules):
                     yield entity, *self._mask_chunk(entity, chunk, self._rules)
+            self._connection.execute("set threads = 1")
         self._connection.execute(
             "insert into raw.masking_rules values (?, ?, ?)", [self.batch_id, version, self._now]
         )
@@ -615,7 +628,6 @@ class Landing:
 
         It is recorded at once: should the load be killed, its documents are not without a source.
         """
-        self._connection.execute("set threads = 1; set memory_limit = '256MB'")
         self._source = source
         self._counts = Counts()
         self._rejections = []
@@ -644,9 +656,11 @@ class Landing:
             self._rejections.append(document)
             return
         self._counts.surrogates_replaced += document.n_surrogates
-        if (document.entity, document.document_id) in self._open_rejections:
+        if self._open_rejections and (document.entity, document.document_id) in self._open_rejections:
             self._mended.add((document.entity, document.document_id))
-        chunk = self._chunks.setdefault(document.entity, _Chunk(document.entity))
+        chunk = self._chunks.get(document.entity)
+        if chunk is None:
+            chunk = self._chunks[document.entity] = _Chunk(document.entity)
         chunk.documents.append(document)
         chunk.n_bytes += len(document.payload)
         if len(chunk.documents) >= CHUNK_ROWS or chunk.n_bytes >= CHUNK_BYTES:
@@ -775,7 +789,7 @@ class Landing:
             )
         if changed:
             cursor.register("chunk", _arrow(changed, payloads, landed, self._now))
-            if any(document.document_id in landed for document in changed):
+            if landed and any(document.document_id in landed for document in changed):
                 cursor.execute(
                     f"""delete from {table}
                     where source_id = ? and document_id in (select document_id from chunk)""",
@@ -791,11 +805,11 @@ class Landing:
                 [source_id, self._now, self.batch_id],
             )
         cursor.execute("commit")
+        if touched or changed:
+            cursor.unregister("chunk")  # which holds its texts
         return len(changed), n_unchanged, masked
 
-    def _landed(
-        self, table: str, source_id: str, ids: list[str]
-    ) -> dict[str, tuple[str, datetime, bool, int | None]]:
+    def _landed(self, table: str, source_id: str, ids: list[str]) -> dict[str, _Landed]:
         """Return hash, first load, whether it is alive, and time of those documents that are landed."""
         if not ids:
             return {}
@@ -857,19 +871,21 @@ class Landing:
 def _arrow(
     documents: Sequence[Document],
     payloads: pa.Array,
-    landed: Mapping[str, tuple[str, datetime, bool, int | None]],
+    landed: Mapping[str, _Landed],
     now: datetime,
 ) -> pa.Table:
+    _, ids, sessions, messages, _, hashes, origins, times, sizes, _, _ = zip(*documents, strict=True)
+    first_loaded = [landed[id_][1] if id_ in landed else now for id_ in ids] if landed else [now] * len(ids)
     columns: list[Sequence[object] | pa.Array] = [
-        [d.document_id for d in documents],
-        [d.session_id for d in documents],
-        [d.message_id for d in documents],
+        ids,
+        sessions,
+        messages,
         payloads,
-        [d.payload_hash for d in documents],
-        [d.origin for d in documents],
-        [d.modified_us for d in documents],
-        [d.size_bytes for d in documents],
-        [landed[d.document_id][1] if d.document_id in landed else now for d in documents],
+        hashes,
+        origins,
+        times,
+        sizes,
+        first_loaded,
     ]
     arrays = [
         values if isinstance(values, pa.Array) else pa.array(values, type=field.type)
@@ -878,9 +894,23 @@ def _arrow(
     return pa.Table.from_arrays(arrays, schema=_CHUNK_SCHEMA)
 
 
+def _values(column: pa.ChunkedArray) -> Iterator[str]:
+    for chunk in column.chunks:
+        yield from chunk.to_pylist()
+
+
+def _array(column: pa.ChunkedArray) -> "array[int]":
+    """Return a column of 64 bits without nulls as an array."""
+    values = array("q")
+    for chunk in column.chunks:
+        values.frombytes(memoryview(chunk.buffers()[1])[8 * chunk.offset : 8 * (chunk.offset + len(chunk))])
+    return values
+
+
 def _texts(values: Sequence[bytes]) -> pa.Array:
-    """Return UTF-8 as texts. By way of binary: Arrow takes ten times as long to make texts of bytes at once."""
-    return pa.array(values, pa.binary()).cast(pa.string())
+    """Return UTF-8 as texts. By way of binary: Arrow takes ten times as long to do it at once."""
+    # Memory of the system, because the pool of Arrow keeps what it had.
+    return pa.array(values, pa.binary(), memory_pool=pa.system_memory_pool()).cast(pa.string())
 
 
 def _masked(payloads: pa.Array, rules: masking.Rules | None) -> tuple[pa.Array, Mapping[str, int]]:

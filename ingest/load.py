@@ -31,6 +31,9 @@ Rejected = tuple[Path, Rejection]
 
 HISTORY: tuple[Entity, ...] = ("sessions", "messages", "parts", "session_messages")
 
+REPORT_EVERY = 100
+"""Documents between two reports of how far it is: telling after each takes longer than parsing it."""
+
 MASS_DELETION = 100
 """From this many documents on, more than half of a source vanishing at once has to be confirmed."""
 
@@ -293,6 +296,7 @@ def _load_source(
     land.begin_source(source)
     status, message, schema_version = "ok", None, None
     known: Mapping[Entity, Known] = {}
+    entity, due = "", 0
     try:
         if source.kind == "sqlite":
             schema_version = sqlite_store.schema_version(source)
@@ -304,7 +308,10 @@ def _load_source(
                 land.put(item)
             if isinstance(item, Rejection):
                 rejections.append((source.root / item.origin if source.kind == "json" else source.root, item))
-            report.at(source, item.entity, land.counts)
+            if item.entity != entity or land.counts.scanned >= due:
+                report.at(source, item.entity, land.counts)
+                entity, due = item.entity, land.counts.scanned + REPORT_EVERY
+        report.at(source, entity, land.counts)
     except SourceError as error:
         status = "incomplete" if land.counts.scanned else "failed"
         message = str(error)

@@ -5,8 +5,9 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from ingest.documents import (
     Document,
@@ -25,6 +26,8 @@ from ingest.documents import (
 from ingest.errors import SourceError
 
 TREE = "storage"
+
+_name = attrgetter("name")
 
 Entry: TypeAlias = "os.DirEntry[str] | Path"
 """A file or folder, as a listing gives it or as somebody names it."""
@@ -64,10 +67,11 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
     for folder in FOLDERS:
         base = tree / folder.name
         if not folder.is_nested:
-            yield from _read_folder(tree, base, folder, known[folder.entity], problems)
+            yield from _read_folder(tree, str(base), folder.name, folder, known[folder.entity], problems)
             continue
-        for child in child_folders(tree, folder.name, problems):
-            yield from _read_folder(tree, child, folder, known[folder.entity], problems)
+        for child in _children(tree, folder.name, problems):
+            place = f"{folder.name}/{child.name}"
+            yield from _read_folder(tree, child.path, place, folder, known[folder.entity], problems)
     if problems:
         raise SourceError(
             f"{len(problems)} folder(s) below {tree} cannot be read, the first is {problems[0]}. "
@@ -81,47 +85,66 @@ def child_folders(tree: Path, name: str, problems: list[str]) -> Iterator[Path]:
     OpenCode moves a session from global/ to its project's folder: where a crash left both, the moved one
     is met first and counts.
     """
+    for child in _children(tree, name, problems):
+        yield tree / name / child.name
+
+
+def _children(tree: Path, name: str, problems: list[str]) -> Iterator[os.DirEntry[str]]:
     for child in sorted(list_folder(tree / name, problems), key=lambda child: child.name == "global"):
         try:
             if child.is_dir():
                 _check_place(tree, child)
-                yield tree / name / child.name
+                yield child
         except OSError as error:
             problems.append(f"{_text(child.path)} ({error.strerror})")
 
 
-def list_folder(folder: Path, problems: list[str]) -> list[os.DirEntry[str]]:
+def list_folder(folder: Path | str, problems: list[str]) -> list[os.DirEntry[str]]:
     """Return what lies in a folder, in order of name; one that cannot be listed becomes a problem."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            return sorted(entries, key=_name)
     except OSError as error:
         # OpenCode makes folders when it needs them and deletes them with sessions. But a link that leads
         # nowhere is a disk that is not mounted.
-        if not isinstance(error, FileNotFoundError) or folder.is_symlink():
+        if not isinstance(error, FileNotFoundError) or Path(folder).is_symlink():
             problems.append(f"{_text(str(folder))} ({error.strerror})")
         return []
 
 
 def _read_folder(
-    tree: Path, path: Path, folder: Folder, known: Known, problems: list[str]
+    tree: Path, path: str, place: str, folder: Folder, known: Known, problems: list[str]
 ) -> Iterator[Document | Rejection | Seen]:
-    parent = _text(path.name)
-    origin = _text(path.relative_to(tree.parent).as_posix())
+    """Yield what is new in the folder at `path`, which is `place` seen from the tree."""
+    parent = _text(path.rpartition("/")[2])
+    origin = _text(f"{TREE}/{place}")
     n_unchanged = 0
     for entry in list_folder(path, problems):
-        if not entry.name.endswith(".json"):
+        name = entry.name
+        if not name.endswith(".json"):
             continue
-        document_id = _text(entry.name.removesuffix(".json"))
+        document_id = _text(name[:-5])
+        if known and _is_unchanged(tree, entry, document_id, known):
+            n_unchanged += 1
+            continue
         found = _read_file(
             tree, entry, folder, document_id, parent, f"{origin}/{document_id}.json", known.meet(document_id)
         )
-        if isinstance(found, str):
-            n_unchanged += 1
-        elif found is not None:
+        if found is not None:
             yield found
     if n_unchanged:
         yield Seen(folder.entity, n_unchanged)
+
+
+def _is_unchanged(tree: Path, entry: os.DirEntry[str], document_id: str, known: Known) -> bool:
+    """Whether a file is as it was landed; then it has been met. Reading it finds out about all others."""
+    try:
+        if entry.is_symlink():
+            _check_place(tree, entry)
+        status = entry.stat()
+    except OSError:
+        return False
+    return known.meet_unchanged(document_id, file_microseconds(status), status.st_size)
 
 
 def _read_file(
@@ -132,19 +155,12 @@ def _read_file(
     parent: str,
     origin: str,
     met: Met,
-) -> Document | Rejection | Literal["unchanged"] | None:
+) -> Document | Rejection | None:
     """Return what a file holds, None where it is gone since it was seen: the next load sees that."""
     try:
-        _check_place(tree, entry)
-        status = entry.stat()
-        modified_us = file_microseconds(status)
-        if met.version == (modified_us, status.st_size):
-            return "unchanged"
-        check_size(status.st_size)
-        if not stat.S_ISREG(status.st_mode):  # a pipe would keep us waiting for ever
-            raise UnreadableError("unreadable", "is no regular file")
-        with open(entry, "rb") as file:  # noqa: PTH123 - a Path for each of 200,000 costs a second
-            raw = file.read()
+        if entry.is_symlink():
+            _check_place(tree, entry)
+        raw, modified_us = _read_bytes(entry)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -152,18 +168,48 @@ def _read_file(
         return reject(folder.entity, document_id, origin, UnreadableError("unreadable", detail))
     except UnreadableError as error:
         return reject(folder.entity, document_id, origin, error)
+    entity = folder.entity
     return make_document(
-        folder.entity,
+        entity,
         raw,
         document_id=document_id,
         ids=_ids(folder, document_id, parent),
-        session_id=_session_id(folder.entity, document_id, parent),
-        message_id=parent if folder.entity == "parts" else None,
+        session_id=_session_id(entity, document_id, parent),
+        message_id=parent if entity == "parts" else None,
         origin=origin,
         modified_us=modified_us,
         size_bytes=len(raw),
         met=met,
     )
+
+
+def _read_bytes(entry: Entry) -> tuple[bytes, int | None]:
+    """Return what a file holds and when it was changed (microseconds), by four calls of the system.
+
+    Raises OSError where it cannot be read, UnreadableError where it is none or too large.
+    """
+    if not entry.is_file():  # a pipe would keep us waiting for ever; one that takes its place now does not
+        os.stat(entry)  # noqa: PTH116 - what is gone is no pipe
+        raise UnreadableError("unreadable", "is no regular file")
+    descriptor = os.open(entry, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError("unreadable", "is no regular file")
+        check_size(status.st_size)
+        raw = os.read(descriptor, status.st_size + 1)
+        if len(raw) != status.st_size:  # it grows, or a file system that gives less than it was asked for
+            raw += _rest(descriptor)
+    finally:
+        os.close(descriptor)
+    return raw, file_microseconds(status)
+
+
+def _rest(descriptor: int) -> bytes:
+    pieces = []
+    while piece := os.read(descriptor, 1024 * 1024):
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def read_files(
@@ -185,7 +231,7 @@ def read_files(
             f"{_text(file.parent.relative_to(source.root).as_posix())}/{document_id}.json",
             known[folder.entity].peek(document_id),
         )
-        if isinstance(found, Document | Rejection):
+        if found is not None:
             yield found
 
 
@@ -234,4 +280,6 @@ def _check_place(tree: Path, entry: Entry) -> None:
 
 def _text(name: str) -> str:
     # File names are bytes; what is not UTF-8 in them cannot be stored as text.
+    if name.isascii():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
