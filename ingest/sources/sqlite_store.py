@@ -52,7 +52,7 @@ class Table:
     entity: Entity
     name: str
     ids: tuple[tuple[str, str], ...]
-    """Field names of the document and the columns they come from."""
+    """Field names of the document and the columns they come from: its own, its message's, its session's."""
     fields: tuple[tuple[str, str], ...] = ()
     """Further columns that belong into the document (field, column), where the table has them."""
 
@@ -369,7 +369,7 @@ def _read_documents(
     select = f"select {', '.join(columns)}, time_updated, data from {table.name}"  # noqa: S608 - constants
     if not known and not only_recent:
         for row in connection.execute(select):
-            yield _document(table, columns, row, known.meet(_text(row[0])))
+            yield _document(table, row, known.meet(_text(row[0])))
         return
     changed = []
     n_unchanged = 0
@@ -378,34 +378,35 @@ def _read_documents(
         for row_number, row_id, updated in connection.execute(
             f"select rowid, id, time_updated from {table.name} {_RECENT if only_recent else ''}"  # noqa: S608
         ):
-            met = known.meet(_text(row_id))
-            if met.version is not None and met.version[0] == clock_microseconds(updated):
+            document_id = _text(row_id)
+            if known.meet_unchanged(document_id, clock_microseconds(updated)):
                 n_unchanged += 1
             else:
-                changed.append((row_number, met))
+                changed.append((row_number, known.meet(document_id)))
     except sqlite3.DatabaseError as error:  # what stands before the damage is still loaded
         damage = error
     yield Seen(table.entity, n_unchanged)
     for row_number, met in changed:
         for row in connection.execute(f"{select} where rowid = ?", (row_number,)):
-            yield _document(table, columns, row, met)
+            yield _document(table, row, met)
     if damage is not None:
         raise damage
 
 
-def _document(table: Table, columns: list[str], row: tuple[object, ...], met: Met) -> Document | Rejection:
-    values = dict(zip(columns, row, strict=False))
+def _document(table: Table, row: tuple[object, ...], met: Met) -> Document | Rejection:
+    """Return what a row holds: its ids, its fields, its time and its document."""
+    n_ids = len(table.ids)
+    places = [_text(value) for value in row[:n_ids]]
     updated, data = row[-2:]
     raw = data if isinstance(data, bytes) else b"" if data is None else str(data).encode()
-    places = {column: _text(values[column]) for _, column in table.ids}
     return make_document(
         table.entity,
         raw,
-        document_id=places["id"],
-        ids=[(field, places[column]) for field, column in table.ids],
-        fields=[(field, _scalar(values[column])) for field, column in table.fields],
-        session_id=places["session_id"],
-        message_id=places.get("message_id"),
+        document_id=places[0],
+        ids=[(name, place) for (name, _), place in zip(table.ids, places, strict=True)],
+        fields=[(name, _scalar(row[n])) for n, (name, _) in enumerate(table.fields, n_ids)],
+        session_id=places[-1],
+        message_id=places[1] if n_ids == 3 else None,
         origin=table.name,
         modified_us=clock_microseconds(updated),
         size_bytes=len(raw),
