@@ -185,9 +185,27 @@ _Landed: TypeAlias = tuple[str, datetime, bool, int | None]
 
 @dataclass(slots=True)
 class _Chunk:
+    """Documents of one entity, which are given up for their rows when it is full."""
+
     entity: Entity
     documents: list[Document] = field(default_factory=list)
     n_bytes: int = 0
+
+    def close(self) -> "_Rows":
+        """Return the documents as rows of Arrow, which the writing thread needs no lock of Python for."""
+        known = [document.document_id for document in self.documents if document.is_known]
+        rows = _arrow(self.documents)
+        self.documents.clear()
+        return _Rows(self.entity, rows, known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Documents of one entity as rows of _CHUNK_SCHEMA; `known` are the ids of those that are landed."""
+
+    entity: Entity
+    table: pa.Table
+    known: list[str]
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = False) -> None:
@@ -744,9 +762,10 @@ class Landing:
         return self._source
 
     def _send(self, chunk: _Chunk) -> None:
+        rows = chunk.close()
         while len(self._in_flight) >= CHUNKS_IN_FLIGHT:
             self._collect()
-        self._in_flight.append(self._writer.submit(self._commit, chunk, self._current.source_id))
+        self._in_flight.append(self._writer.submit(self._commit, rows, self._current.source_id))
 
     def _collect(self) -> None:
         written, unchanged, masked = self._in_flight.popleft().result()
@@ -754,32 +773,25 @@ class Landing:
         self._counts.unchanged += unchanged
         self._counts.add_masked(masked)
 
-    def _commit(self, chunk: _Chunk, source_id: str) -> tuple[int, int, Mapping[str, int]]:
+    def _commit(self, rows: _Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
         """Land a chunk in one transaction; return how many documents were written and were unchanged.
 
         And how many secrets of which kinds were masked in those that were written. The hash stays that of
         the document as it is in the store: it says whether it has changed there.
         """
-        table = f"raw.{chunk.entity}"
-        landed = self._landed(table, source_id, [d.document_id for d in chunk.documents if d.is_known])
-        changed = []
-        touched = []
-        for document in chunk.documents:
-            before = landed.get(document.document_id)
-            if before is not None and before[0] == document.payload_hash and before[2]:
-                if before[3] != document.modified_us:
-                    touched.append(document)
-            else:
-                changed.append(document)
-        n_unchanged = len(chunk.documents) - len(changed)
-        payloads, masked = _masked(_texts([d.payload for d in changed]), self._rules)
+        table = f"raw.{rows.entity}"
+        changed, touched = rows.table, rows.table.slice(0, 0)
+        landed = self._landed(table, source_id, rows.known)
+        if landed:
+            changed, touched = _differing(rows.table, landed)
+        n_unchanged = len(rows.table) - len(changed)
+        changed, masked = _masked(changed, self._rules)
         if self._dry_run:
             return len(changed), n_unchanged, masked
         cursor = self._cursor
         cursor.execute("begin")
         if touched:
-            untouched = pa.nulls(len(touched), pa.string())
-            cursor.register("chunk", _arrow(touched, untouched, {}, self._now))
+            cursor.register("chunk", touched)
             # loaded_at as well: it says since when the new time is one that settles the matter (see RACY)
             cursor.execute(
                 f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us),
@@ -788,8 +800,8 @@ class Landing:
                 [self._now, source_id],
             )
         if changed:
-            cursor.register("chunk", _arrow(changed, payloads, landed, self._now))
-            if landed and any(document.document_id in landed for document in changed):
+            cursor.register("chunk", changed)
+            if landed:
                 cursor.execute(
                     f"""delete from {table}
                     where source_id = ? and document_id in (select document_id from chunk)""",
@@ -800,9 +812,9 @@ class Landing:
                     payload_hash, origin, origin_modified_at, size_bytes, first_loaded_at, loaded_at,
                     load_batch_id)
                 select ?, document_id, session_id, message_id, payload, payload_hash,
-                    origin, make_timestamp(modified_us), size_bytes, first_loaded_at, ?, ?
+                    origin, make_timestamp(modified_us), size_bytes, coalesce(first_loaded_at, ?), ?, ?
                 from chunk""",
-                [source_id, self._now, self.batch_id],
+                [source_id, self._now, self._now, self.batch_id],
             )
         cursor.execute("commit")
         if touched or changed:
@@ -868,30 +880,55 @@ class Landing:
         return len(resolved)
 
 
-def _arrow(
-    documents: Sequence[Document],
-    payloads: pa.Array,
-    landed: Mapping[str, _Landed],
-    now: datetime,
-) -> pa.Table:
-    _, ids, sessions, messages, _, hashes, origins, times, sizes, _, _ = zip(*documents, strict=True)
-    first_loaded = [landed[id_][1] if id_ in landed else now for id_ in ids] if landed else [now] * len(ids)
+def _arrow(documents: Sequence[Document]) -> pa.Table:
+    """Return documents as rows; when they were first loaded is not known here."""
+    _, ids, sessions, messages, payloads, hashes, origins, times, sizes, _, _ = zip(*documents, strict=True)
     columns: list[Sequence[object] | pa.Array] = [
         ids,
         sessions,
         messages,
-        payloads,
+        _texts(payloads),
         hashes,
         origins,
         times,
         sizes,
-        first_loaded,
+        pa.nulls(len(ids), pa.timestamp("us")),
     ]
     arrays = [
         values if isinstance(values, pa.Array) else pa.array(values, type=field.type)
         for values, field in zip(columns, _CHUNK_SCHEMA, strict=True)
     ]
     return pa.Table.from_arrays(arrays, schema=_CHUNK_SCHEMA)
+
+
+def _differing(rows: pa.Table, landed: Mapping[str, _Landed]) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that are landed otherwise or not at all, and those whose time alone is another."""
+    changed, touched, first_loaded = [], [], []
+    columns = (rows[name].to_pylist() for name in ("document_id", "payload_hash", "modified_us"))
+    for n, (document_id, payload_hash, modified_us) in enumerate(zip(*columns, strict=True)):
+        before = landed.get(document_id)
+        if before is None or before[0] != payload_hash or not before[2]:
+            changed.append(n)
+            first_loaded.append(None if before is None else before[1])
+        elif before[3] != modified_us:
+            touched.append(n)
+    new = rows.take(pa.array(changed, pa.int64()))
+    column = new.schema.get_field_index("first_loaded_at")
+    new = new.set_column(column, "first_loaded_at", pa.array(first_loaded, pa.timestamp("us")))
+    return new, rows.take(pa.array(touched, pa.int64()))
+
+
+def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapping[str, int]]:
+    """Return rows with the secrets in their payloads masked, and how many of each kind were."""
+    if rules is None or not rows:
+        return rows, {}
+    payloads = rows["payload"].combine_chunks()
+    changed, masked = rules.mask_all(payloads)
+    if changed:
+        is_changed = pa.array([position in changed for position in range(len(payloads))])
+        payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
+        rows = rows.set_column(rows.schema.get_field_index("payload"), "payload", payloads)
+    return rows, masked
 
 
 def _values(column: pa.ChunkedArray) -> Iterator[str]:
@@ -911,17 +948,6 @@ def _texts(values: Sequence[bytes]) -> pa.Array:
     """Return UTF-8 as texts. By way of binary: Arrow takes ten times as long to do it at once."""
     # Memory of the system, because the pool of Arrow keeps what it had.
     return pa.array(values, pa.binary(), memory_pool=pa.system_memory_pool()).cast(pa.string())
-
-
-def _masked(payloads: pa.Array, rules: masking.Rules | None) -> tuple[pa.Array, Mapping[str, int]]:
-    """Return payloads with their secrets masked, and how many of each kind were."""
-    if rules is None:
-        return payloads, {}
-    changed, masked = rules.mask_all(payloads)
-    if changed:
-        is_changed = pa.array([position in changed for position in range(len(payloads))])
-        payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
-    return payloads, masked
 
 
 def _keys_arrow(within: str, keys: Iterable[tuple[str, str | None]]) -> pa.Table:

@@ -228,9 +228,9 @@ def test_a_chunk_ends_by_bytes_as_well_as_by_rows(monkeypatch: pytest.MonkeyPatc
     sizes = []
     commit = Landing._commit
 
-    def noting(self: Landing, chunk: landing._Chunk, source_id: str) -> tuple[int, int, Mapping[str, int]]:
-        sizes.append(len(chunk.documents))
-        return commit(self, chunk, source_id)
+    def noting(self: Landing, rows: landing._Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
+        sizes.append(len(rows.table))
+        return commit(self, rows, source_id)
 
     monkeypatch.setattr(Landing, "_commit", noting)
     with scratch_warehouse() as connection, Landing(connection, NOW) as land:
