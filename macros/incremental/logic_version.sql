@@ -2,22 +2,39 @@
     project. Where it is another than the model was built by, the model is built anew as a whole, so that no warehouse
     holds figures of two versions of the project. -#}
 {% macro logic_version() -%}
-    {%- set logic = [] -%}
-    {%- if execute -%}
-        {%- for id in upstream_of(model.unique_id) | sort -%}
-            {%- set node = graph.nodes.get(id) -%}
-            {%- if node is not none and node.resource_type == 'model' -%}
-                {%- do logic.append(node.checksum.checksum) -%}
-            {%- endif -%}
+    {%- if not execute -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set versions = kept_for_this_run('logic_versions') -%}
+    {%- if model.unique_id not in versions -%}
+        {%- set logic = [macros_version(), var('reporting_timezone')] -%}
+        {%- for id in upstream_of(model.unique_id) | sort if id.startswith('model.') -%}
+            {%- do logic.append(graph.nodes[id].checksum.checksum) -%}
         {%- endfor -%}
+        {%- do versions.update({model.unique_id: local_md5(logic | join(','))}) -%}
+    {%- endif -%}
+    {%- do return(versions[model.unique_id]) -%}
+{%- endmacro %}
+
+{#- A checksum of every macro of this project. -#}
+{% macro macros_version() -%}
+    {%- set kept = kept_for_this_run('macros') -%}
+    {%- if 'version' not in kept -%}
+        {%- set texts = [] -%}
         {%- for name, generator in context['opencode_warehouse'].items() | sort(attribute='0') -%}
             {%- if generator.macro is defined -%}
-                {%- do logic.append(generator.macro.macro_sql) -%}
+                {%- do texts.append(generator.macro.macro_sql) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do logic.append(var('reporting_timezone')) -%}
+        {%- do kept.update({'version': local_md5(texts | join('\n'))}) -%}
     {%- endif -%}
-    {%- do return(local_md5(logic | join('\n'))) -%}
+    {%- do return(kept.version) -%}
+{%- endmacro %}
+
+{#- A dictionary that all models of one run share. dbt has no place of its own for such a thing; `graph` is one object
+    for all of them, and the id of the run keeps those of two runs in one process apart. -#}
+{% macro kept_for_this_run(name) -%}
+    {%- do return(graph.setdefault('opencode_warehouse', {}).setdefault(invocation_id, {}).setdefault(name, {})) -%}
 {%- endmacro %}
 
 {#- The ids of a node and of all nodes that it is made of. -#}
@@ -58,8 +75,17 @@
         or not config.get('post_hook') -%}
         {%- do return(false) -%}
     {%- endif -%}
-    {%- set built_by = run_query(
-        "select logic_version from " ~ builds_relation() ~ " where model_name = '" ~ this.name ~ "'"
-    ) -%}
-    {%- do return(built_by.rows | length == 0 or built_by.rows[0][0] != logic_version()) -%}
+    {%- do return(noted_versions().get(this.name) != logic_version()) -%}
+{%- endmacro %}
+
+{#- By which logic each model was built before this run. -#}
+{% macro noted_versions() -%}
+    {%- set noted = kept_for_this_run('noted_versions') -%}
+    {%- if not noted -%}
+        {%- for row in run_query('select model_name, logic_version from ' ~ builds_relation()).rows -%}
+            {%- do noted.update({row[0]: row[1]}) -%}
+        {%- endfor -%}
+        {%- do noted.update({'': ''}) -%}
+    {%- endif -%}
+    {%- do return(noted) -%}
 {%- endmacro %}
