@@ -81,8 +81,9 @@
 {#- By which logic each model was built before this run. -#}
 {% macro noted_versions() -%}
     {%- set noted = kept_for_this_run('noted_versions') -%}
-    {%- if not noted -%}
-        {%- for row in run_query('select model_name, logic_version from ' ~ builds_relation()).rows -%}
+    {%- set builds = builds_relation() -%}
+    {%- if not noted and adapter.get_relation(builds.database, builds.schema, builds.identifier) is not none -%}
+        {%- for row in run_query('select model_name, logic_version from ' ~ builds).rows -%}
             {%- do noted.update({row[0]: row[1]}) -%}
         {%- endfor -%}
         {%- do noted.update({'': ''}) -%}

@@ -39,30 +39,67 @@ texts as (
 
 ),
 
--- Cheap tests choose the pairs on which the patterns are tried: a plain search takes a thousandth
--- of the time of a regular expression that a column holds.
-candidates as (
+-- A term for each place that its rule is for.
+placed_terms as (
+
+    select
+        terms.rule_id,
+        terms.priority,
+        terms.error_name,
+        terms.status_codes,
+        terms.exit_codes,
+        terms.pattern,
+        terms.unless_pattern,
+        terms.term,
+        places.item as place
+    from terms
+    {{ array_rows(split_text('terms.applies_to', "'|'"), 'places') }}
+
+),
+
+-- Cheap tests choose the pairs on which the patterns are tried: first the place, which spares four
+-- of five, then a plain search, which takes a thousandth of the time of a regular expression that a
+-- column holds.
+found as (
 
     select
         texts.judged_hash,
-        terms.rule_id,
-        min(terms.priority) as priority,
-        min(terms.status_codes) as status_codes,
-        min(terms.exit_codes) as exit_codes,
-        min(terms.pattern) as pattern,
-        min(terms.unless_pattern) as unless_pattern
+        placed_terms.*
     from texts
-    inner join terms
+    inner join placed_terms
         on
-            contains(texts.judged_text, terms.term)
-            and (
-                terms.applies_to = 'any'
-                or contains('|' || terms.applies_to || '|', '|' || texts.place || '|')
-            )
-            and (terms.error_name is null or texts.judged_name = terms.error_name)
-    group by
+            texts.place = placed_terms.place
+            and contains(texts.judged_text, placed_terms.term)
+            and (placed_terms.error_name is null or texts.judged_name = placed_terms.error_name)
+
+    union all
+
+    select
         texts.judged_hash,
-        terms.rule_id
+        placed_terms.*
+    from texts
+    inner join placed_terms
+        on
+            placed_terms.place = 'any'
+            and contains(texts.judged_text, placed_terms.term)
+            and (placed_terms.error_name is null or texts.judged_name = placed_terms.error_name)
+
+),
+
+candidates as (
+
+    select
+        judged_hash,
+        rule_id,
+        min(priority) as priority,
+        min(status_codes) as status_codes,
+        min(exit_codes) as exit_codes,
+        min(pattern) as pattern,
+        min(unless_pattern) as unless_pattern
+    from found
+    group by
+        judged_hash,
+        rule_id
 
 ),
 

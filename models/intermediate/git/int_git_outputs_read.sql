@@ -30,7 +30,8 @@ lines as (
         calls.part_id,
         calls.session_id,
         lines.item_index as line_index,
-        lines.item as line
+        -- git's sentences are short; what else a command prints may be all in one line
+        left(lines.item, 400) as line
     from calls
     inner join tool_calls
         on
