@@ -1,13 +1,13 @@
-{#- A view: what was asked and answered is put together from the texts of `parts`, where somebody reads
-    it; as a table it would hold them once more. -#}
-{{ config(materialized='view') }}
+{{ incremental_by_session() }}
+{{ config(post_hook="{{ insert_other_shares() }}") }}
 
 with
 
 described as (
 
     select *
-    from {{ ref('int_exchanges_described') }}
+    from {{ changed('int_exchanges_described') }}
+    where {{ is_of_share() }}
 
 ),
 
@@ -16,11 +16,17 @@ texts as (
     select
         chosen.exchange_id,
         chosen.text_role,
-        parts.content,
-        parts.sequence_number
-    from {{ ref('int_exchange_texts_chosen') }} as chosen
-    inner join {{ ref('parts') }} as parts
-        on chosen.part_id = parts.part_id
+        {{ concat_texts('parts.content', 'parts.sequence_number') }} as content
+    from described
+    inner join {{ changed('int_exchange_texts_chosen') }} as chosen
+        on described.exchange_id = chosen.exchange_id
+    inner join {{ changed('parts') }} as parts
+        on
+            chosen.part_id = parts.part_id
+            and chosen.session_id = parts.session_id
+    group by
+        chosen.exchange_id,
+        chosen.text_role
 
 ),
 
@@ -35,19 +41,8 @@ filled as (
         described.exchange_trigger,
         described.agent,
         described.model_id,
-        coalesce(
-            (
-                select {{ concat_texts('texts.content', 'texts.sequence_number') }}
-                from texts
-                where texts.exchange_id = described.exchange_id and texts.text_role = 'prompt'
-            ),
-            described.subtask_prompt
-        ) as prompt_input,
-        (
-            select {{ concat_texts('texts.content', 'texts.sequence_number') }}
-            from texts
-            where texts.exchange_id = described.exchange_id and texts.text_role = 'answer'
-        ) as prompt_output,
+        coalesce(prompts.content, described.subtask_prompt) as prompt_input,
+        answers.content as prompt_output,
         described.exchange_number,
         described.prompt_input_bytes,
         described.prompt_output_bytes,
@@ -75,6 +70,14 @@ filled as (
         described.source_id,
         described.deleted_at
     from described
+    left join texts as prompts
+        on
+            described.exchange_id = prompts.exchange_id
+            and prompts.text_role = 'prompt'
+    left join texts as answers
+        on
+            described.exchange_id = answers.exchange_id
+            and answers.text_role = 'answer'
 
 )
 
