@@ -1,0 +1,1 @@
+"""The benchmark of the warehouse: grown stores, floors to compare with, targets, a report."""
