@@ -18,7 +18,7 @@ import orjson
 Json: TypeAlias = dict[str, Any]
 Kind: TypeAlias = Literal["project", "session", "message", "part"]
 
-VERSION = 1
+VERSION = 2
 """Of the generator: another one makes stores anew."""
 
 LARGEST_TEXT = 200_000

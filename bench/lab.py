@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -85,6 +85,7 @@ class Lab:
         self._queries: dict[Scale, list[list[dict[str, Any]]]] = {}
         self._builds: dict[Scale, Builds] = {}
         self._cold: dict[Layout, ColdLoads] = {}
+        self._stores: dict[tuple[Layout, Scale], Store] = {}
 
     # --- what is measured
 
@@ -231,23 +232,29 @@ class Lab:
 
     def store(self, layout: Layout, scale: Scale = "one") -> Store:
         """Return a grown store, from the cache or new."""
+        if (layout, scale) not in self._stores:
+            self._stores[layout, scale] = self._find_store(layout, scale)
+        return self._stores[layout, scale]
+
+    def _find_store(self, layout: Layout, scale: Scale) -> Store:
         size = self.plan.one if scale == "one" else self.plan.five
-        with Progress(
-            TextColumn("{task.description}"),
+        bar = Progress(
+            TextColumn("bench: {task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
             console=self._console,
-            transient=True,
-        ) as progress:
-            task = progress.add_task(f"growing a store ({layout}, {words.size(size.n_bytes)})", total=None)
-            return stores.store(
-                self.cache,
-                SAMPLE,
-                layout,
-                size,
-                lambda n, total: progress.update(task, completed=n, total=total),
-            )
+        )
+        task = bar.add_task(f"growing a store ({layout}, {words.size(size.n_bytes)})", total=None)
+
+        def tell(n: int, total: int) -> None:
+            bar.start()  # not before there is something to tell: mostly the store is there
+            bar.update(task, completed=n, total=total)
+
+        try:
+            return stores.store(self.cache, SAMPLE, layout, size, tell)
+        finally:
+            bar.stop()
 
     def _loaded(self, scale: Scale) -> Path:
         if scale == "empty":
@@ -325,6 +332,13 @@ class Lab:
             )
         return spent
 
+    @cached_property
+    def load_phases(self) -> dict[str, float]:
+        """Return the seconds that each phase of a cold load of the database of size 1x took."""
+        with closing(duckdb.connect(str(self.cold_loads("sqlite").warehouse), read_only=True)) as connection:
+            rows = connection.execute(_PHASES).fetchall()
+        return {phase: round(seconds, 3) for phase, seconds in rows if seconds is not None}
+
     def _parse(self) -> None:
         """Let dbt parse the project, as every user's has: later commands only look for what changed."""
         self.say("dbt parses the project")
@@ -358,7 +372,7 @@ class Lab:
             raise BenchError(f"The warehouse holds {found}, and the store {expected}: the load is wrong.")
 
     def _check_figures(self, warehouse: Path, totals: Totals) -> None:
-        with nullcontext(duckdb.connect(str(warehouse), read_only=True)) as connection, connection:
+        with closing(duckdb.connect(str(warehouse), read_only=True)) as connection:
             row = connection.execute(_FIGURES).fetchone()
         *tokens, cost = row or (None,)
         expected = list(totals.tokens.values())
@@ -369,6 +383,10 @@ class Lab:
             )
 
 
+_PHASES = """select
+    phase, epoch(lead(entered_at) over (order by entered_at) - entered_at)
+from raw.sync_state
+order by entered_at"""
 _FIGURES = """select
     sum(tokens_input), sum(tokens_output), sum(tokens_reasoning), sum(tokens_cache_read),
     sum(tokens_cache_write), sum(cost_recorded_usd)

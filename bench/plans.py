@@ -43,7 +43,7 @@ class Plan:
         )
 
 
-_SMALL = 1 / 40
+_SMALL = 1 / 80
 _MODELS_ALONE = ("--exclude-resource-types", "unit_test", "test", "--exclude", "tag:quality")
 PLANS: Mapping[PlanName, Plan] = {
     "full": Plan(

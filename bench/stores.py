@@ -42,7 +42,10 @@ _TELL_EVERY = 2_000
 
 @dataclass(slots=True)
 class Totals:
-    """What a store holds, to the document, byte, token and billionth of a dollar."""
+    """What a store holds, to the document, byte, token and billionth of a dollar.
+
+    Tokens of output are those without reasoning, as the warehouse counts them.
+    """
 
     documents: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_KINDS, 0))
     n_bytes: int = 0
@@ -61,8 +64,10 @@ class Totals:
         self.n_bytes += n_bytes
         if record.kind == "message" and record.document["role"] == "assistant":
             tokens = record.document["tokens"]
-            for name in _TOKENS[:3]:
-                self.tokens[name] += tokens[name]
+            self.tokens["input"] += tokens["input"]
+            # OpenCode 1.1 counts reasoning as output, too.
+            self.tokens["output"] += tokens["output"] - tokens["reasoning"]
+            self.tokens["reasoning"] += tokens["reasoning"]
             self.tokens["cache_read"] += tokens["cache"]["read"]
             self.tokens["cache_write"] += tokens["cache"]["write"]
             # As JSON has it: a float has more digits than were written.
@@ -199,9 +204,7 @@ class _Writer(Protocol):
         """Write what is still to be written."""
 
 
-def _write(
-    path: Path, layout: Layout, sample: Path, records: Iterable[Record], *, is_new: bool
-) -> Totals:
+def _write(path: Path, layout: Layout, sample: Path, records: Iterable[Record], *, is_new: bool) -> Totals:
     totals = Totals()
     writer: _Writer = (
         _Tree(path, is_new=is_new) if layout == "json" else _Database(path, sample, is_new=is_new)
@@ -264,9 +267,7 @@ class _Database:
         elif record.kind == "session":
             row = _session_row(document)
         else:
-            ids = {
-                name: document[name] for name in ("id", "messageID", "sessionID") if name in document
-            }
+            ids = {name: document[name] for name in ("id", "messageID", "sessionID") if name in document}
             data = orjson.dumps({name: value for name, value in document.items() if name not in ids})
             row = (*ids_in_order(ids), record.ms, record.ms, data.decode())
             n_bytes = len(data)

@@ -1,0 +1,53 @@
+"""What a line of the report is: something measured, perhaps a floor below it, a target, and whether it is met."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bench.measure import Figure
+
+Group: TypeAlias = Literal[
+    "load", "reload", "session", "build", "incremental", "memory", "size", "queries", "growth"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A figure and its target. `value` is what is compared with the target: a ratio or a figure itself.
+
+    Both have the unit `unit`: ×, s, ms or MB. `target_is` says in words what the target is made of, where it
+    is made of more than one number.
+    """
+
+    name: str
+    group: Group
+    what: str
+    measured: Figure
+    floor: Figure | None
+    floor_is: str
+    value: float
+    unit: str
+    target: float
+    target_is: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is met."""
+        return self.value <= self.target
+
+    @property
+    def of_target(self) -> float:
+        """Return how much of what the target allows is used: more than 1 misses it."""
+        return self.value / self.target
+
+
+def ratio(
+    name: str, group: Group, what: str, measured: Figure, floor: Figure, floor_is: str, target: float
+) -> Line:
+    """Return a line whose target is a multiple of a floor that was measured in the same run."""
+    return Line(name, group, what, measured, floor, floor_is, measured.median / floor.median, "×", target)
+
+
+def at_most(name: str, group: Group, what: str, measured: Figure, target: float) -> Line:
+    """Return a line whose target is a number in the unit of the figure; memory counts by its largest value."""
+    value = measured.largest if measured.unit == "MB" else measured.median
+    return Line(name, group, what, measured, None, "", value, measured.unit, target)
