@@ -3,14 +3,14 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup run watch daily answer health report backup restore releases rollback prune alert \
-    elementary-report test soak lint docs dictionary questions errors-eval pricing clean ready
+    elementary-report test soak bench lint docs dictionary questions errors-eval pricing clean ready
 
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
 PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
 IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 BIN := .venv/bin
-PACKAGES := ingest reports alerts elementary_report
+PACKAGES := ingest reports alerts elementary_report bench
 INGEST := $(BIN)/python -m ingest
 # What dbt writes (its log, its results, the write-ahead log beside the warehouse) is as private as what it reads.
 PRIVATELY := sh -c 'umask 077; exec "$$0" "$$@"'
@@ -91,6 +91,10 @@ soak: ready ## Let everything go wrong that can for 30 minutes, then compare eve
 	@echo "Soak: $(or $(MINUTES),30) minutes of kills and damage; the figures will be in target/soak.json"
 	@SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),30) )) SOAK_REPORT=target/soak.json $(BIN)/pytest -q -m faults tests/faults
 	@cat target/soak.json
+
+# What it grows stays in its own folder for the next run: BENCH_CACHE, by default below ~/.cache.
+bench: ready ## Measure loads, builds, queries against their targets: make bench SIZE=small, ONLY=load,size, REPEAT=1
+	@$(BIN)/python -m bench --size "$(or $(SIZE),full)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEAT),--repeat "$(REPEAT)")
 
 lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
 	@echo "Lint 1/6: ruff check"

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.errors import BenchError
-from bench.lab import Lab
+from bench.lab import SCALES, Lab, Scale
 from bench.lines import Group, Line, at_most, ratio
 from bench.measure import Figure, Runs
 from bench.stores import Layout
 
 _LAYOUTS: tuple[tuple[Layout, str], ...] = (("json", "JSON tree"), ("sqlite", "SQLite"))
+_SIZES: tuple[tuple[Scale, str], ...] = (("one", "1x"), ("five", "5x"))
+_QUERY_MS: Mapping[Scale, tuple[float, float]] = {"one": (5.0, 20.0), "five": (15.0, 60.0)}
+"""Targets of the reference queries, and of the one that returns whole texts."""
 _WALK = "a walk that asks for each file's time"
 _READING: Mapping[Layout, str] = {
     "json": "walk, read, parse",
@@ -48,7 +51,9 @@ def reload(lab: Lab) -> list[Line]:
     tree, database = lab.second_loads["json"], lab.second_loads["sqlite"]
     what = "second load, nothing changed"
     return [
-        ratio("reload-json", "reload", f"{what}, JSON tree", tree.loads.wall, _floor(tree.floor), _WALK, _WALKS),
+        ratio(
+            "reload-json", "reload", f"{what}, JSON tree", tree.loads.wall, _floor(tree.floor), _WALK, _WALKS
+        ),
         at_most("reload-sqlite", "reload", f"{what}, SQLite", database.loads.wall, 1.0),
     ]
 
@@ -69,7 +74,7 @@ def session(lab: Lab) -> list[Line]:
             value=tree.loads.wall.median,
             unit="s",
             target=_WALKS * walk.median + _SESSION_SECONDS,
-            target_is=f"{_WALKS} × floor + {_SESSION_SECONDS} s",
+            target_is=f"{_WALKS} x floor + {_SESSION_SECONDS} s",
         ),
         at_most("session-sqlite", "session", f"{what}, SQLite", database.loads.wall, 1.0 + _SESSION_SECONDS),
     ]
@@ -93,7 +98,7 @@ def build(lab: Lab) -> list[Line]:
 
 def incremental(lab: Lab) -> list[Line]:
     """Builds after one more session."""
-    empty, one, five = (lab.increments.builds[scale].wall for scale in ("empty", "one", "five"))
+    empty, one, five = (lab.increments.builds[scale].wall for scale in SCALES)
     what = "`dbt build` after one new session"
     return [
         Line(
@@ -108,9 +113,7 @@ def incremental(lab: Lab) -> list[Line]:
             target=4.0,
             target_is="floor + 4 s",
         ),
-        ratio(
-            "incremental-growth", "incremental", f"{what}, 5x", five, one, "the same at 1x", 1.3
-        ),
+        ratio("incremental-growth", "incremental", f"{what}, 5x", five, one, "the same at 1x", 1.3),
     ]
 
 
@@ -132,7 +135,7 @@ def _cold_runs(lab: Lab, layout: Layout) -> tuple[Runs, Runs]:
 def size(lab: Lab) -> list[Line]:
     """The warehouse file after load and build, beside the JSON that it holds."""
     lines = []
-    for scale, called in (("one", "1x"), ("five", "5x")):
+    for scale, called in _SIZES:
         held = lab.store("sqlite", scale).totals.n_bytes
         file = lab.builds(scale).warehouse_bytes
         lines.append(
@@ -152,7 +155,8 @@ def size(lab: Lab) -> list[Line]:
 def queries(lab: Lab) -> list[Line]:
     """The reference queries, 95th percentile of 21 runs each."""
     lines = []
-    for scale, called, fast_ms, slow_ms in (("one", "1x", 5.0, 20.0), ("five", "5x", 15.0, 60.0)):
+    for scale, called in _SIZES:
+        fast_ms, slow_ms = _QUERY_MS[scale]
         p95: dict[str, list[float]] = {}
         for timed in lab.queries(scale):
             for timing in timed:
@@ -160,7 +164,7 @@ def queries(lab: Lab) -> list[Line]:
         for name, values in p95.items():
             target = slow_ms if name == _SLOWEST_QUERY else fast_ms
             figure = Figure("ms", tuple(values))
-            lines.append(at_most(f"query-{name}-{called}", "queries", f"`{name}`, p95, {called}", figure, target))
+            lines.append(at_most(f"{name}-{called}", "queries", f"`{name}`, p95, {called}", figure, target))
     return lines
 
 
@@ -168,7 +172,7 @@ def growth(lab: Lab) -> list[Line]:
     """Everything at 5x, compared with itself at 1x."""
     at_one = "the same at 1x"
     loads, builds = lab.increments.loads, lab.increments.builds
-    one, five = (_sums(loads[scale], builds[scale]) for scale in ("one", "five"))
+    one, five = (_sums(loads[scale], builds[scale]) for scale, _ in _SIZES)
     return [
         ratio(
             "growth-load",
@@ -220,5 +224,7 @@ def chosen(only: str | None) -> Sequence[str]:
     names = [name.strip() for name in only.split(",") if name.strip()] if only else []
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise BenchError(f"There is nothing called {', '.join(unknown)} to measure. Known: {', '.join(known)}.")
+        raise BenchError(
+            f"There is nothing called {', '.join(unknown)} to measure. Known: {', '.join(known)}."
+        )
     return [name for name in known if not names or name in names]

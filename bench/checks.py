@@ -16,13 +16,13 @@ BOUNDS: Mapping[str, float] = {
     "load-sqlite": 30.0,
     "reload-json": 0.5,
     "reload-sqlite": 0.5,
-    "session-json": 0.6,
-    "session-sqlite": 0.6,
+    "session-json": 0.7,
+    "session-sqlite": 0.7,
     "incremental": 0.5,
     "growth-load": 8.0,
     "growth-build": 8.0,
-    "loader-memory": 1.0,
-    "size": 1.5,
+    "loader-memory": 1.25,
+    "size": 2.0,
 }
 _MEMORY_MB = 600.0
 

@@ -57,4 +57,4 @@ def select(database: str) -> int:
 
 if __name__ == "__main__":
     floor = {"walk": walk, "read": read, "select": select}[sys.argv[1]]
-    print(floor(sys.argv[2]))
+    sys.stdout.write(f"{floor(sys.argv[2])}\n")

@@ -18,7 +18,7 @@ import orjson
 Json: TypeAlias = dict[str, Any]
 Kind: TypeAlias = Literal["project", "session", "message", "part"]
 
-VERSION = 2
+VERSION = 1
 """Of the generator: another one makes stores anew."""
 
 LARGEST_TEXT = 200_000
@@ -31,12 +31,12 @@ _WITH_TEXT = ("tool", "text", "reasoning")
 _N_LINES = 60_000
 _REPEATED = 0.5
 """This share of lines is one of those before, perhaps with another number at its end."""
-_SYLLABLES = "ba co de fi gu ha jo ke li mo nu pa que ra so ti ve wa xy zen".split()
+_SYLLABLES = tuple(first + second for first in "bcdfghjklmnprstvwxz" for second in "aeiou")[::3]
 _JOINTS = (" ", " ", " ", " ", ".", "_", ", ", ": ", " = ", "(", ") ", "/", '"', " -> ", "[0] ")
-_CODE_WORDS = (
-    "return if else for in not and import from def class self none true false assert raise with as error warning "
-    "test file line path name value key token user session cache query table index join build run load list map"
-).split()
+_FREQUENT_WORDS = """
+return if else for in not and import from def class self none true false assert raise with as error warning
+test file line path name value key token user session cache query table index join build run load list map
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +276,7 @@ def filler() -> str:
     """
     rng = random.Random(20)  # noqa: S311 - no secrets
     rare = ["".join(rng.choices(_SYLLABLES, k=rng.randrange(2, 5))) for _ in range(2_000)]
-    words = [*_CODE_WORDS, *rare]
+    words = [*_FREQUENT_WORDS.split(), *rare]
     weights = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
     lines = [""]
     for _ in range(_N_LINES):

@@ -1,4 +1,4 @@
-"""What a line of the report is: something measured, perhaps a floor below it, a target, and whether it is met."""
+"""A line of the report: something measured, perhaps a floor below it, a target, and whether it is met."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -14,7 +14,7 @@ Group: TypeAlias = Literal[
 class Line:
     """A figure and its target. `value` is what is compared with the target: a ratio or a figure itself.
 
-    Both have the unit `unit`: ×, s, ms or MB. `target_is` says in words what the target is made of, where it
+    Both have the unit `unit`: x, s, ms or MB. `target_is` says in words what the target is made of, where it
     is made of more than one number.
     """
 
@@ -28,6 +28,11 @@ class Line:
     unit: str
     target: float
     target_is: str = ""
+
+    @property
+    def shown(self) -> float:
+        """Return the one number for what was measured: the median, of memory the largest value."""
+        return _shown(self.measured)
 
     @property
     def met(self) -> bool:
@@ -44,10 +49,13 @@ def ratio(
     name: str, group: Group, what: str, measured: Figure, floor: Figure, floor_is: str, target: float
 ) -> Line:
     """Return a line whose target is a multiple of a floor that was measured in the same run."""
-    return Line(name, group, what, measured, floor, floor_is, measured.median / floor.median, "×", target)
+    return Line(name, group, what, measured, floor, floor_is, measured.median / floor.median, "x", target)
 
 
 def at_most(name: str, group: Group, what: str, measured: Figure, target: float) -> Line:
-    """Return a line whose target is a number in the unit of the figure; memory counts by its largest value."""
-    value = measured.largest if measured.unit == "MB" else measured.median
-    return Line(name, group, what, measured, None, "", value, measured.unit, target)
+    """Return a line whose target is a number in the unit of the figure; memory by its peak."""
+    return Line(name, group, what, measured, None, "", _shown(measured), measured.unit, target)
+
+
+def _shown(measured: Figure) -> float:
+    return measured.largest if measured.unit == "MB" else measured.median

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bench.errors import BenchError
 
+_WRITTEN = (":!docs", ":!bench/results.json")
+"""What a run writes itself."""
 _PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "orjson", "pyarrow")
 
 
@@ -54,7 +56,7 @@ def _revision(project: Path) -> str:
     """Return the commit, with a word where files differ from it; `unknown` outside a checkout."""
     try:
         commit = _git(project, "rev-parse", "--short=12", "HEAD")
-        changed = _git(project, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!bench/results.json")
+        changed = _git(project, "status", "--porcelain", "--untracked-files=no", "--", ".", *_WRITTEN)
     except FileNotFoundError:
         return "unknown"
     except subprocess.CalledProcessError as error:

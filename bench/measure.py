@@ -77,7 +77,7 @@ def _bytes_at_the_end(pid: int) -> tuple[int | None, int | None]:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The same thing measured several times. `unit` is s, ms, MB or ×."""
+    """The same thing measured several times. `unit` is s, ms, MB or x."""
 
     unit: str
     values: tuple[float, ...]

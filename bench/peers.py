@@ -1,4 +1,4 @@
-"""Other programs that read OpenCode's history, on the same tree: how long they take and what they say it holds.
+"""Other programs that read OpenCode's history, on the same tree: how long they take and what they say.
 
 They are installed into the bench's cache, at exact releases; where that cannot be done, the reason is said.
 They sum up tokens and costs and keep nothing, so their time stands beside that of a load, not against it.
@@ -60,7 +60,7 @@ def peers(cache: Path, store: Path, say: Callable[[str], None]) -> list[Peer]:
     }
     return [
         _ccusage(folder, environment, say),
-        _monitor(folder, store / "storage" / "message", environment, say),
+        _monitor(folder, environment, say),
     ]
 
 
@@ -73,8 +73,10 @@ def _ccusage(folder: Path, environment: Mapping[str, str], say: Callable[[str], 
         say,
         name,
         program,
-        ["npm", "install", "--no-fund", "--no-audit", "--include=optional", f"--prefix={folder / 'npm'}"]
-        + [f"ccusage@{CCUSAGE}"],
+        [
+            *("npm", "install", "--no-fund", "--no-audit", "--include=optional"),
+            *("--prefix", str(folder / "npm"), f"ccusage@{CCUSAGE}"),
+        ],
     )
     if why_not:
         return Peer(name, does, None, {}, None, why_not)
@@ -93,9 +95,7 @@ def _ccusage_said(output: str) -> tuple[dict[str, int], float]:
     return tokens, totals["totalCost"]
 
 
-def _monitor(
-    folder: Path, messages: Path, environment: Mapping[str, str], say: Callable[[str], None]
-) -> Peer:
+def _monitor(folder: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> Peer:
     name = f"opencode-monitor {MONITOR}"
     does = "tokens and recorded cost by model; reads messages alone"
     program = folder / "python" / "bin" / "ocmonitor"
@@ -109,17 +109,14 @@ def _monitor(
     )
     if why_not:
         return Peer(name, does, None, {}, None, why_not)
-    command = [str(program), "--no-remote", "models", "--format", "json", str(messages)]
+    command = [str(program), "--no-remote", "models", "--format", "json"]
     return _measured(name, does, command, folder, environment, say, _monitor_said)
 
 
 def _monitor_said(output: str) -> tuple[dict[str, int], float]:
-    models: list[dict[str, Any]] = orjson.loads(output[output.index("{") :])["model_breakdown"]
+    found: dict[str, Any] = orjson.loads(output[output.index("{") :])
     names = ("input", "output", "cache_read", "cache_write")
-    return (
-        {name: sum(model["tokens"][name] for model in models) for name in names},
-        sum(model["cost"] for model in models),
-    )
+    return {name: found["total_tokens"][name] for name in names}, found["total_cost"]
 
 
 def _install(say: Callable[[str], None], name: str, program: Path, *commands: list[str]) -> str:

@@ -1,6 +1,6 @@
 """Grown stores of OpenCode in the bench's cache, and one more session for them.
 
-A store is kept by the parameters that it was made from and counts as complete only when its totals are written.
+A store is kept by the parameters that it was made from; it is complete when its totals are written.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import orjson
 
 from bench import history
 from bench.errors import BenchError
-from bench.history import HISTORY_ENDS_MS, Json, Kind, Record, Size, Template
+from bench.history import HISTORY_ENDS_MS, Json, Kind, Record, Size
 from ingest import words
 
 Layout: TypeAlias = Literal["json", "sqlite"]
@@ -129,7 +129,7 @@ def _noted(path: Path) -> set[str]:
     return set(orjson.loads(noted.read_bytes())) if noted.exists() else set()
 
 
-def store(  # noqa: PLR0913
+def store(
     cache: Path, sample: Path, layout: Layout, size: Size, progress: Progress, seed: int = SEED
 ) -> Store:
     """Return a store of this layout and size from the cache, or make it there.
@@ -299,7 +299,8 @@ _INSERTS: dict[Kind, str] = {
     " values (?, ?, ?, ?, ?, ?)",
     "session": "insert into session (id, project_id, slug, directory, title, version, summary_additions,"
     " summary_deletions, summary_files, time_created, time_updated) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "message": "insert into message (id, session_id, time_created, time_updated, data) values (?, ?, ?, ?, ?)",
+    "message": "insert into message (id, session_id, time_created, time_updated, data)"
+    " values (?, ?, ?, ?, ?)",
     "part": "insert into part (id, message_id, session_id, time_created, time_updated, data)"
     " values (?, ?, ?, ?, ?, ?)",
 }

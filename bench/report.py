@@ -1,0 +1,128 @@
+"""The generated part of docs/performance.md: tables and plots of one run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.results import Results
+from ingest import words
+
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+_LAYOUTS = {"json": "JSON tree", "sqlite": "SQLite"}
+PLOTS = (
+    ("targets", "How much of each target is used"),
+    ("growth", "Five times the history"),
+    ("phases", "Where the time goes"),
+)
+
+
+def write_page(page: Path, generated: str) -> None:
+    """Put text between the markers of a page. Raises BenchError where they are not there."""
+    text = page.read_text("utf-8") if page.exists() else ""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise BenchError(f"{page} lacks the markers {BEGIN} and {END}: put them where the tables belong.")
+    page.write_text(f"{before}{BEGIN}\n{generated}\n{END}{after}", "utf-8")
+
+
+def markdown(results: Results, plots: str) -> str:
+    """Return tables and links to the plots, which lie in the folder `plots` beside the page."""
+    return "\n\n".join(
+        [
+            _machine(results),
+            f"![{PLOTS[0][1]}]({plots}/{PLOTS[0][0]}.svg)",
+            _lines(results["lines"]),
+            *(f"![{title}]({plots}/{name}.svg)" for name, title in PLOTS[1:]),
+            *([_peers(results)] if results["peers"] else []),
+        ]
+    )
+
+
+def _machine(results: Results) -> str:
+    machine = results["machine"]
+    packages = machine["packages"]
+    stores = results["stores"]
+    held = ", ".join(
+        f"{_LAYOUTS[one['layout']]} of {sum(one['documents'].values()):,} documents "
+        f"({words.size(one['n_bytes'])})"
+        for one in stores
+    )
+    return (
+        f"Measured on {machine['date']} at `{machine['revision']}`: {machine['cores']} cores of "
+        f"{machine['cpu']}, {machine['memory_gb']} GB, {machine['system']}, {machine['file_system']}; "
+        f"Python {machine['python']}, DuckDB {packages['duckdb']}, dbt {packages['dbt-core']}, Elementary "
+        f"{machine['elementary']}. Stores: {held}."
+    )
+
+
+def _lines(lines: Sequence[Mapping[str, Any]]) -> str:
+    n_met = sum(line["met"] for line in lines)
+    rows = [
+        "| what | measured | runs | floor | ratio | target | met | command |",
+        "|---|---:|---:|---|---:|---|---|---|",
+    ]
+    rows.extend(line_row(line) for line in lines)
+    return f"{n_met} of {len(lines)} targets are met.\n\n" + "\n".join(rows)
+
+
+def line_row(line: Mapping[str, Any]) -> str:
+    """Return the row of a line, in Markdown."""
+    measured, floor = line["measured"], line["floor"]
+    below = "" if floor is None else f"{amount(floor['median'], floor['unit'])} ({line['floor_is']})"
+    share = "" if floor is None else amount(line["shown"] / floor["median"], "x")
+    target = line["target_is"] or amount(line["target"], line["unit"])
+    return " | ".join(
+        [
+            f"| {line['what']}",
+            amount(line["shown"], measured["unit"]),
+            str(len(measured["values"])),
+            below,
+            share,
+            f"≤ {target}",
+            "yes" if line["met"] else "**no**",
+            f"`make bench ONLY={line['group']}` |",
+        ]
+    )
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a number with its unit, with three digits where it is small."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def _peers(results: Results) -> str:
+    tree = next(one for one in results["stores"] if one["layout"] == "json")
+    tokens = tree["tokens"]
+    loads = {line["name"]: line for line in results["lines"]}
+    load = loads["load-json-masked"]["measured"]["median"]
+    ours = [
+        f"{tokens['input']:,}",
+        f"{tokens['output']:,} and {tokens['reasoning']:,} of reasoning",
+        f"{tokens['cache_read']:,}",
+        f"{tokens['cache_write']:,}",
+        f"{float(tree['cost_usd']):,.6f}",
+    ]
+    rows = [
+        "| program | what it does | time | input | output | cache read | cache write | USD |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| this project, `load` and one query | lands every document whole, secrets masked, to be asked "
+        f"anything later | {amount(load, 's')} | {' | '.join(ours)} |",
+    ]
+    for peer in results["peers"]:
+        if peer["wall"] is None:
+            rows.append(f"| {peer['name']} | {peer['does']} | {peer['note']} | | | | | |")
+            continue
+        said = [f"{peer['tokens'][name]:,}" for name in ("input", "output", "cache_read", "cache_write")]
+        rows.append(
+            f"| {peer['name']} | {peer['does']} | {amount(_median(peer['wall']), 's')} "
+            f"| {' | '.join(said)} | {peer['cost_usd']:,.6f} |"
+        )
+    return "Others on the same tree, `make bench ONLY=peers`:\n\n" + "\n".join(rows)
+
+
+def _median(figure: Mapping[str, Any]) -> float:
+    values = sorted(figure["values"])
+    return float(values[len(values) // 2])
