@@ -238,23 +238,9 @@ class Lab:
 
     def _find_store(self, layout: Layout, scale: Scale) -> Store:
         size = self.plan.one if scale == "one" else self.plan.five
-        bar = Progress(
-            TextColumn("bench: {task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            console=self._console,
-        )
-        task = bar.add_task(f"growing a store ({layout}, {words.size(size.n_bytes)})", total=None)
-
-        def tell(n: int, total: int) -> None:
-            bar.start()  # not before there is something to tell: mostly the store is there
-            bar.update(task, completed=n, total=total)
-
-        try:
+        what = f"growing a store ({layout}, {words.size(size.n_bytes)})"
+        with _Growing(self._console, what) as tell:
             return stores.store(self.cache, SAMPLE, layout, size, tell)
-        finally:
-            bar.stop()
 
     def _loaded(self, scale: Scale) -> Path:
         if scale == "empty":
@@ -382,6 +368,38 @@ class Lab:
                 f"The built tables hold {tokens} tokens and {cost} USD, and the store {expected} and "
                 f"{totals.cost_usd}: the build is wrong."
             )
+
+
+class _Growing:
+    """Shows how far a store is: as a bar on a terminal, else as a line for each tenth."""
+
+    def __init__(self, console: Console, what: str) -> None:
+        self._console = console
+        self._what = what
+        self._tenths = -1
+        self._bar = Progress(
+            TextColumn("bench: {task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> stores.Progress:
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _tell(self, n: int, total: int) -> None:
+        # The bar begins with the first document: mostly the store is there, and there is nothing to show.
+        if self._console.is_terminal:
+            self._bar.start()
+            self._bar.update(self._task, completed=n, total=total)
+        elif (tenths := 10 * n // total) > self._tenths:
+            self._tenths = tenths
+            self._console.print(f"bench: {self._what}: {10 * tenths} %", markup=False, highlight=False)
 
 
 _PHASES = """select

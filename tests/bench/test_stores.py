@@ -14,6 +14,7 @@ import pytest
 
 from bench import stores
 from bench.errors import BenchError
+from bench.history import Size
 from bench.stores import DATABASE, SESSION_DOCUMENTS, Layout, Store
 from tests.bench.sizes import SAMPLE, TINY
 
@@ -133,7 +134,7 @@ def test_a_store_without_its_mark_is_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [TINY.times(2), TINY])
-def test_another_size_or_seed_is_another_store(tmp_path: Path, other: stores.Size) -> None:
+def test_another_size_or_seed_is_another_store(tmp_path: Path, other: Size) -> None:
     seed = stores.SEED + (other == TINY)
     store = stores.store(tmp_path, SAMPLE, "sqlite", other, nothing, seed)
     assert store.path != grown(tmp_path, "sqlite").path

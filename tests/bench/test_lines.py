@@ -1,0 +1,26 @@
+"""When a target is met."""
+
+import pytest
+
+from bench.lines import at_most, ratio
+from bench.measure import Figure
+
+
+@pytest.mark.parametrize(
+    ("seconds", "met"), [((3.9, 4.0, 100.0), True), ((4.1, 4.01, 0.1), False), ((4.0,), True)]
+)
+def test_a_ratio_is_of_medians_and_met_up_to_its_target(seconds: tuple[float, ...], met: bool) -> None:
+    line = ratio("x", "load", "x", Figure("s", seconds), Figure("s", (0.5, 1.0, 1.5)), "floor", 4.0)
+    assert line.met is met
+    assert line.unit == "x"
+    assert line.value == sorted(seconds)[len(seconds) // 2]
+
+
+@pytest.mark.parametrize(("unit", "value", "met"), [("s", 2.0, True), ("ms", 2.0, True), ("MB", 9.0, False)])
+def test_seconds_count_by_their_median_and_memory_by_its_peak(unit: str, value: float, met: bool) -> None:
+    line = at_most("x", "memory", "x", Figure(unit, (9.0, 1.0, 2.0)), 5.0)
+    assert (line.value, line.shown, line.met) == (value, value, met)
+
+
+def test_the_share_of_a_target_is_more_than_one_where_it_is_missed() -> None:
+    assert at_most("x", "size", "x", Figure("s", (6.0,)), 4.0).of_target == 1.5
