@@ -30,6 +30,8 @@ Scale: TypeAlias = Literal["empty", "one", "five"]
 SCALES: tuple[Scale, ...] = ("empty", "one", "five")
 
 _WAREHOUSE = "opencode.duckdb"
+_NOT_PASSED_ON = ("OPENCODE_", "DBT_", "COVERAGE_")
+"""Settings of the user, and what would let tests trace a process that is measured."""
 _COSTS_AGREE_TO = Decimal("0.00001")
 
 
@@ -280,7 +282,7 @@ class Lab:
 
     def _run(self, command: list[str], warehouse: Path, **more: str) -> Spent:
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("OPENCODE_", "DBT_"))
+            name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)
         }
         environment |= {
             "OPENCODE_WAREHOUSE": str(warehouse),
@@ -390,7 +392,8 @@ class _Growing:
         return self._tell
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if self._console.is_terminal:
+            self._bar.stop()
 
     def _tell(self, n: int, total: int) -> None:
         # The bar begins with the first document: mostly the store is there, and there is nothing to show.

@@ -24,10 +24,15 @@ def describe(project: Path, cache: Path) -> dict[str, object]:
         "file_system": _file_system(cache),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
-        "elementary": "on" if (project / "dbt_packages" / "elementary" / "models").exists() else "off",
+        "elementary": "off" if _is_stub(project / "dbt_packages" / "elementary") else "on",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "revision": _revision(project),
     }
+
+
+def _is_stub(package: Path) -> bool:
+    """Whether a dbt package is the one that stands in for it where it cannot be had."""
+    return package.resolve().parent.name == "offline_packages"
 
 
 def _cpu() -> str:

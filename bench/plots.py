@@ -24,6 +24,7 @@ _ON_DARK = {
     _FLOOR: "#58a6ff",
 }
 """Each colour on a dark page: who asks for one gets these, everyone else a white card, legible anywhere."""
+_ON_PAPER = {"facecolor": _PAPER, "edgecolor": "none", "pad": 0.8}
 _WIDTH_IN = 5.0
 _SETTINGS: Any = {
     "svg.fonttype": "none",  # text stays text, in a font of the reader's
@@ -34,9 +35,6 @@ _SETTINGS: Any = {
     "axes.labelcolor": _INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlecolor": _INK,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 12,
     "figure.facecolor": _PAPER,
     "axes.facecolor": _PAPER,
     "grid.color": _FAINT,
@@ -62,12 +60,12 @@ def _targets(lines: Sequence[Mapping[str, Any]]) -> Figure:
         [line["name"] for line in lines], shares, color=[_MET if line["met"] else _MISSED for line in lines]
     )
     for at, share in enumerate(shares):
-        axes.text(share * 1.08, at, f"{share:,.0f} %", va="center", fontsize=9)
+        axes.text(share * 1.08, at, f"{share:,.0f} %", va="center", fontsize=9, bbox=_ON_PAPER)
     axes.set_xscale("log")
     axes.set_xlim(min(10.0, *shares) / 1.5, max(100.0, *shares) * 3)
     axes.axvline(100, color=_INK, linewidth=1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:,.0f} %"))
-    axes.set_title("Share of each target that is used (over 100 %: missed)", x=-0.6)
+    _title(figure, "How much of each target is used\n(over 100 %: missed)")
     return figure
 
 
@@ -81,7 +79,7 @@ def _growth(lines: Sequence[Mapping[str, Any]]) -> Figure:
         axes.text(line["value"] + 0.1, at, amount(line["value"], "x"), va="center", fontsize=10)
     axes.set_yticks(list(places), [line["what"].replace("`", "").removesuffix(", 5x") for line in grown])
     axes.set_xlim(0, max(6.5, *(line["value"] * 1.2 for line in grown)))
-    axes.set_title("Time at 5x, as a multiple of 1x (line: the target)", x=-0.6)
+    _title(figure, "Time at 5x, as a multiple of 1x\n(line: the target)")
     return figure
 
 
@@ -94,7 +92,7 @@ def _phases(phases: Mapping[str, Mapping[str, float]]) -> Figure:
     for at, (_, taken) in enumerate(steps):
         axes.text(taken, at, f" {amount(taken, 's')}", va="center", fontsize=10)
     axes.set_xlim(0, 1.25 * max(taken for _, taken in steps))
-    axes.set_title("Seconds of each phase at 1x (build: sums over nodes)", x=-0.6)
+    _title(figure, "Seconds of each phase at 1x\n(build: sums over nodes, two at a time)")
     return figure
 
 
@@ -103,10 +101,15 @@ def _bars(n: int) -> tuple[Figure, Axes]:
     FigureCanvasSVG(figure)
     axes = figure.add_subplot()
     axes.invert_yaxis()
+    axes.margins(y=0.02)
     axes.tick_params(length=0)
     axes.grid(axis="x", linewidth=0.6)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _title(figure: Figure, text: str) -> None:
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12)
 
 
 def _write(path: Path, figure: Figure) -> None:
