@@ -21,6 +21,7 @@ from ingest import words
 
 EXIT_OK, EXIT_MISSED, EXIT_USER_ERROR = 0, 1, 2
 PAGE = PROJECT / "docs" / "performance.md"
+_SMALL = "Targets are those of the full size. At this one, starting is most of every load and build.\n"
 RESULTS = PROJECT / "bench" / "results.json"
 
 
@@ -102,8 +103,10 @@ def _measure_alone(
         found = checks(lab) if is_whole else []
         others: list[Peer] = []
         if cases.PEERS in chosen and (is_full or not is_whole):
-            others = peers(cache, lab.store("json").path, lab.say)
+            others = [lab.totals_by_query, *peers(cache, lab.store("json").path, lab.say)]
         _show(lines, found, others)
+        if not is_full:
+            sys.stdout.write(_SMALL)
         if is_whole:
             measured = results.collect(lab, machine.describe(PROJECT, cache), lines, found, others)
             _keep(measured, RESULTS if is_full else cache / f"results-{plan.name}.json", is_full=is_full)
@@ -122,11 +125,9 @@ def _keep(measured: results.Results, path: Path, *, is_full: bool) -> None:
 
 
 def _write_page(page: Path, measured: results.Results) -> None:
-    from bench import plots
+    from bench.plots import publish  # a drawing library, which a measurement has no use for
 
-    folder = page.with_suffix("")
-    report.write_page(page, report.markdown(measured, folder.name))
-    plots.write_plots(folder, measured)
+    publish(page, measured)
 
 
 def _show(lines: Sequence[Line], found: Sequence[Check], others: Sequence[Peer]) -> None:

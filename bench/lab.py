@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import measure, stores
 from bench.errors import BenchError
-from bench.measure import Runs, Spent
+from bench.measure import Figure, Runs, Spent
+from bench.peers import TOKENS, Peer
 from bench.plans import Plan
 from bench.stores import Layout, Store, Totals
 from ingest import words
@@ -321,6 +323,23 @@ class Lab:
         return spent
 
     @cached_property
+    def totals_by_query(self) -> Peer:
+        """Load the tree and ask the landed documents what other programs say: tokens and recorded cost."""
+        cold = self.cold_loads("json")
+        with closing(duckdb.connect(str(cold.warehouse), read_only=True)) as connection:
+            started = time.perf_counter()
+            row = connection.execute(_RECORDED).fetchone()
+            took = time.perf_counter() - started
+        *tokens, cost_usd = row or ()
+        return Peer(
+            name="this project",
+            does="`load`, which lands every document whole and masks secrets, and a query of what it landed",
+            wall=Figure("s", tuple(round(seconds + took, 4) for seconds in cold.masked.wall.values)),
+            tokens=dict(zip(TOKENS, tokens, strict=True)),
+            cost_usd=round(float(cost_usd), 6),
+        )
+
+    @cached_property
     def load_phases(self) -> dict[str, float]:
         """Return the seconds that each phase of a cold load of the database of size 1x took."""
         with closing(duckdb.connect(str(self.cold_loads("sqlite").warehouse), read_only=True)) as connection:
@@ -405,6 +424,13 @@ class _Growing:
             self._console.print(f"bench: {self._what}: {10 * tenths} %", markup=False, highlight=False)
 
 
+_RECORDED = """select
+    cast(sum(cast(payload ->> '$.tokens.input' as bigint)) as bigint),
+    cast(sum(cast(payload ->> '$.tokens.output' as bigint)) as bigint),
+    cast(sum(cast(payload ->> '$.tokens.cache.read' as bigint)) as bigint),
+    cast(sum(cast(payload ->> '$.tokens.cache.write' as bigint)) as bigint),
+    sum(cast(payload ->> '$.cost' as decimal(18, 10)))
+from raw.messages where payload ->> '$.role' = 'assistant'"""
 _PHASES = """select
     phase, epoch(lead(entered_at) over (order by entered_at) - entered_at)
 from raw.sync_state

@@ -22,15 +22,14 @@ from bench.measure import Figure, Runs
 CCUSAGE = "20.0.24"
 MONITOR = "1.0.5"
 RUNS = 3
+TOKENS = ("input", "output", "cache_read", "cache_write")
+"""As these programs count them: output with reasoning."""
 _INSTALL_S = 180
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """What a program took and said. `wall` is None where it was not measured, and `note` says why.
-
-    `tokens` has input, output, cache_read and cache_write as the program counts them.
-    """
+    """What a program took and said: tokens by TOKENS. Where it was not measured `note` says why."""
 
     name: str
     does: str
@@ -115,8 +114,7 @@ def _monitor(folder: Path, environment: Mapping[str, str], say: Callable[[str], 
 
 def _monitor_said(output: str) -> tuple[dict[str, int], float]:
     found: dict[str, Any] = orjson.loads(output[output.index("{") :])
-    names = ("input", "output", "cache_read", "cache_write")
-    return {name: found["total_tokens"][name] for name in names}, found["total_cost"]
+    return {name: found["total_tokens"][name] for name in TOKENS}, found["total_cost"]
 
 
 def _install(say: Callable[[str], None], name: str, program: Path, *commands: list[str]) -> str:

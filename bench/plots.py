@@ -10,7 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from bench.report import amount
+from bench.report import amount, markdown, write_page
 from bench.results import Results
 
 _PAPER, _INK, _FAINT = "#ffffff", "#1f2328", "#d1d9e0"
@@ -42,6 +42,16 @@ _SETTINGS: Any = {
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
+
+
+def publish(page: Path, results: Results) -> None:
+    """Write the generated part of a page, and its plots into the folder beside it that has its name.
+
+    Raises BenchError where the page lacks its markers.
+    """
+    folder = page.with_suffix("")
+    write_page(page, markdown(results, folder.name))
+    write_plots(folder, results)
 
 
 def write_plots(folder: Path, results: Results) -> None:

@@ -1,10 +1,12 @@
 """The generated part of docs/performance.md: tables and plots of one run."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.peers import TOKENS
 from bench.results import Results
 from ingest import words
 
@@ -35,7 +37,7 @@ def markdown(results: Results, plots: str) -> str:
             f"![{PLOTS[0][1]}]({plots}/{PLOTS[0][0]}.svg)",
             _lines(results["lines"]),
             *(f"![{title}]({plots}/{name}.svg)" for name, title in PLOTS[1:]),
-            *([_peers(results)] if results["peers"] else []),
+            *([_peers(results["peers"])] if results["peers"] else []),
         ]
     )
 
@@ -93,36 +95,16 @@ def amount(value: float, unit: str) -> str:
     return f"{value:,.{digits}f} {unit}"
 
 
-def _peers(results: Results) -> str:
-    tree = next(one for one in results["stores"] if one["layout"] == "json")
-    tokens = tree["tokens"]
-    loads = {line["name"]: line for line in results["lines"]}
-    load = loads["load-json-masked"]["measured"]["median"]
-    ours = [
-        f"{tokens['input']:,}",
-        f"{tokens['output']:,} and {tokens['reasoning']:,} of reasoning",
-        f"{tokens['cache_read']:,}",
-        f"{tokens['cache_write']:,}",
-        f"{float(tree['cost_usd']):,.6f}",
-    ]
+def _peers(peers: Sequence[Mapping[str, Any]]) -> str:
     rows = [
-        "| program | what it does | time | input | output | cache read | cache write | USD |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
-        "| this project, `load` and one query | lands every document whole, secrets masked, to be asked "
-        f"anything later | {amount(load, 's')} | {' | '.join(ours)} |",
+        f"| program | what it does | time | {' | '.join(name.replace('_', ' ') for name in TOKENS)} | USD |",
+        f"|---|---|{'---:|' * (len(TOKENS) + 2)}",
     ]
-    for peer in results["peers"]:
-        if peer["wall"] is None:
-            rows.append(f"| {peer['name']} | {peer['does']} | {peer['note']} | | | | | |")
-            continue
-        said = [f"{peer['tokens'][name]:,}" for name in ("input", "output", "cache_read", "cache_write")]
-        rows.append(
-            f"| {peer['name']} | {peer['does']} | {amount(_median(peer['wall']), 's')} "
-            f"| {' | '.join(said)} | {peer['cost_usd']:,.6f} |"
-        )
+    for peer in peers:
+        said = [peer["note"], *([""] * (len(TOKENS) + 1))]
+        if peer["wall"] is not None:
+            took = statistics.median(peer["wall"]["values"])
+            counts = (f"{peer['tokens'][name]:,}" for name in TOKENS)
+            said = [amount(took, "s"), *counts, f"{peer['cost_usd']:,.6f}"]
+        rows.append(f"| {peer['name']} | {peer['does']} | {' | '.join(said)} |")
     return "Others on the same tree, `make bench ONLY=peers`:\n\n" + "\n".join(rows)
-
-
-def _median(figure: Mapping[str, Any]) -> float:
-    values = sorted(figure["values"])
-    return float(values[len(values) // 2])

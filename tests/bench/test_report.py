@@ -8,8 +8,9 @@ import pytest
 
 from bench import results
 from bench.errors import BenchError
-from bench.plots import write_plots
+from bench.plots import publish, write_plots
 from bench.report import BEGIN, END, amount, line_row, markdown, write_page
+from tests.bench.sizes import PROJECT
 
 
 def line(name: str, group: str, **changes: Any) -> dict[str, Any]:
@@ -151,6 +152,19 @@ def test_plots_are_the_same_for_the_same_results_and_have_their_text(tmp_path: P
     assert "load-json-masked" in targets
     assert "109 %" in targets
     assert "bulk parts" in (tmp_path / "one" / "phases.svg").read_text()
+
+
+def test_the_page_of_the_project_has_its_markers() -> None:
+    text = (PROJECT / "docs" / "performance.md").read_text("utf-8")
+    assert text.index(BEGIN) < text.index(END)
+
+
+def test_a_page_is_published_with_its_plots_beside_it(tmp_path: Path) -> None:
+    page = tmp_path / "speed.md"
+    page.write_text(f"{BEGIN}{END}")
+    publish(page, RESULTS)
+    assert "](speed/targets.svg)" in page.read_text()
+    assert (tmp_path / "speed" / "targets.svg").exists()
 
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
