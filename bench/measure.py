@@ -21,7 +21,7 @@ _N_LAST_LINES = 15
 class Spent:
     """What one run of a command cost. Bytes read and written are of its system calls, None where not known.
 
-    The peak of memory is never below that of the bench itself, about 100 MB: a new process begins as its copy.
+    The peak of memory is never below that of the bench itself, about 100 MB: a process begins as its copy.
 
     Bytes tell what a clock on a busy machine cannot: whether everything was read or written again.
     """
