@@ -5,8 +5,8 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def read_tables(manifest: dict[str, Any], project: Path) -> list[Table]:
     for node in nodes:
         # Elementary's tests are there only where its package is, and the pages are the same everywhere.
         if (tested := node.get("test_metadata")) and tested.get("namespace") != "elementary":
-            checks[node["attached_node"]].append(read_check(node))
+            checks[node["attached_node"]].extend(read_checks(node))
 
     def place(node: dict[str, Any]) -> tuple[str, str, int, str]:
         yaml = (node.get("patch_path") or node["original_file_path"]).split("://")[-1]
@@ -163,10 +163,10 @@ def read_column(node: dict[str, Any], column: dict[str, Any]) -> Column:
     )
 
 
-def read_check(node: dict[str, Any]) -> Check:
-    """Return a generic test of the manifest."""
+def read_checks(node: dict[str, Any]) -> Iterator[Check]:
+    """Yield what a generic test of the manifest checks; `never_null` is `not_null` for each of its columns."""
     table = node["attached_node"]
-    return Check(
+    check = Check(
         name=node["test_metadata"]["name"],
         column=node["column_name"] or "",
         arguments=node["test_metadata"]["kwargs"],
@@ -175,6 +175,11 @@ def read_check(node: dict[str, Any]) -> Check:
         # A table that refers to itself depends on nothing else.
         other=next((other for other in node["depends_on"]["nodes"] if other != table), table),
     )
+    if check.name == "never_null":
+        for column in check.arguments["columns"]:
+            yield replace(check, name="not_null", column=column)
+    else:
+        yield check
 
 
 def one_line(text: str) -> str:
