@@ -28,9 +28,9 @@ STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
 """Small row groups because a row holds 10 KB of text; the oldest format that compresses it well."""
 
 COMPRESSION = {"zstd_min_string_length": "128", "disabled_compression_methods": "fsst"}
-"""Zstandard also for texts shorter than 4 KB, which DuckDB would leave far larger; and never FSST, whose trial
-takes most of the time of writing a column of ids and saves nothing beside the dictionary. profiles.yml has
-the same."""
+"""Zstandard also for texts shorter than 4 KB, which DuckDB would leave far larger; and never FSST, whose
+trial takes most of the time of writing a column of ids and saves nothing beside the dictionary. profiles.yml
+has the same."""
 
 CHUNK_ROWS = 2_048
 CHUNK_BYTES = 32 * 1024 * 1024

@@ -164,7 +164,7 @@ def read_column(node: dict[str, Any], column: dict[str, Any]) -> Column:
 
 
 def read_checks(node: dict[str, Any]) -> Iterator[Check]:
-    """Yield what a generic test of the manifest checks; `never_null` is `not_null` for each of its columns."""
+    """Yield what a generic test of the manifest checks; `never_null` is a `not_null` a column."""
     table = node["attached_node"]
     check = Check(
         name=node["test_metadata"]["name"],
