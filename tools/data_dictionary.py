@@ -110,7 +110,7 @@ def read_tables(manifest: dict[str, Any], project: Path) -> list[Table]:
         for node in [*manifest["nodes"].values(), *manifest["sources"].values()]
         if node["package_name"] == package
     ]
-    checks = defaultdict(list)
+    checks: defaultdict[str, list[Check]] = defaultdict(list)
     for node in nodes:
         # Elementary's tests are there only where its package is, and the pages are the same everywhere.
         if (tested := node.get("test_metadata")) and tested.get("namespace") != "elementary":
@@ -224,7 +224,7 @@ def key_lines(table: Table, by_id: dict[str, Table]) -> str:
 
 def column_grid(table: Table) -> str:
     """Return the columns as a table, with types and tests where they have any."""
-    checks = defaultdict(list)
+    checks: defaultdict[str, list[Check]] = defaultdict(list)
     for check in table.checks:
         if check.name != "relationships":
             checks[check.column].append(str(check))
