@@ -18,7 +18,8 @@ tool_calls as (
     select
         source_id,
         part_id,
-        tool_result
+        -- the middle of what fills a screen a hundred times is a listing, and holds no sentence
+        {{ cut_text('tool_result', 16000, 16000) }} as tool_result
     from {{ changed('tool_calls') }}
 
 ),
