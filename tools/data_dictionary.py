@@ -224,7 +224,7 @@ def key_lines(table: Table, by_id: dict[str, Table]) -> str:
 
 def column_grid(table: Table) -> str:
     """Return the columns as a table, with types and tests where they have any."""
-    checks: defaultdict[str, list[Check]] = defaultdict(list)
+    checks = defaultdict(list)
     for check in table.checks:
         if check.name != "relationships":
             checks[check.column].append(str(check))
