@@ -111,38 +111,34 @@ described as (
 
 ),
 
--- The text comes last, so that no window and no table of a join holds that of a whole history.
+-- The text comes last, so that no window and no table of a join holds that of a whole history, and
+-- the rows lie as the documents were landed: whoever asks for a session reads little else.
 filled as (
 
     select
         described.*,
-        cast(null as {{ dbt.type_string() }}) as content
-    from described
-    where not has_content
-
-    union all
-
-    select
-        described.*,
-        {{ json_field(json_fields('payloads.payload_json', paths), paths, 'text') }} as content
+        case
+            when described.has_content
+                then {{ json_field(json_fields('payloads.payload_json', paths), paths, 'text') }}
+        end as content
     from described
     inner join payloads
         on
             described.part_id = payloads.part_id
             and described.source_id = payloads.source_id
-    where described.has_content and described.message_format = 1
+    where described.message_format = 1
 
     union all
 
     select
         described.*,
-        items.text as content
+        case when described.has_content then items.text end as content
     from described
     inner join items
         on
             described.part_id = items.part_id
             and described.source_id = items.source_id
-    where described.has_content and described.message_format = 2
+    where described.message_format = 2
 
 ),
 

@@ -143,4 +143,5 @@ described as (
 
 )
 
-select * from described
+-- whoever asks for a session reads little else
+select * from described order by session_id
