@@ -131,7 +131,7 @@ class Known:
         number = self._numbers.get(document_id)
         if (
             number is None
-            or modified_us is None
+            or modified_us in (None, _NO_TIME)
             or number >= len(self._is_met)
             or self._is_met[number]
             or self._times[number] != modified_us

@@ -4,6 +4,7 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,8 +37,15 @@ CHUNK_ROWS = 2_048
 CHUNK_BYTES = 32 * 1024 * 1024
 CHUNKS_IN_FLIGHT = 1
 
-MEMORY_LIMIT = "256MB"
-"""Of DuckDB while documents are landed."""
+CACHE_KEPT = "32MB"
+"""What DuckDB keeps of written blocks: left alone, it keeps them until four fifths of the memory are full.
+
+Not a limit of what it may use while it writes: where that is too low for a row group of large documents, a
+checkpoint fails and with it the load.
+"""
+
+COMMITS_PER_EMPTYING = 4
+"""A chunk leaves some 5 MB of written blocks behind."""
 
 RESULTS_KEPT = timedelta(days=90)
 """Results of dbt that are older are dropped: a watched store is built many times a day."""
@@ -416,8 +424,11 @@ class Landing:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="landing")
         self._cursor = connection.cursor()
         self._cursor.execute(f"use {CATALOG}")
+        row = connection.execute("select current_setting('memory_limit')").fetchone()
+        self._memory_limit = row[0] if row else ""
         # A second thread of DuckDB gains a chunk nothing: the first one asks it all the time how far it is.
-        self._connection.execute(f"set threads = 1; set memory_limit = '{MEMORY_LIMIT}'")
+        # Nor are texts to be written to a temporary file, wherever the command was called.
+        self._connection.execute("set threads = 1; set temp_directory = ''")
         self._in_flight: deque[Future[tuple[int, int, Mapping[str, int]]]] = deque()
         self._chunks: dict[Entity, _Chunk] = {}
         self._source: Source | None = None
@@ -425,6 +436,7 @@ class Landing:
         self._rejections: list[Rejection] = []
         self._open_rejections: set[tuple[str, str | None]] = set()
         self._mended: set[tuple[str, str | None]] = set()
+        self._n_commits = 0
         self.batch_id = 0
 
     def __enter__(self) -> "Landing":
@@ -436,7 +448,7 @@ class Landing:
         self._writer.shutdown(wait=True, cancel_futures=error is not None)
         self._cursor.close()
         if error is None:
-            self._connection.execute("reset threads; reset memory_limit")
+            self._connection.execute("reset threads; reset temp_directory")
 
     def newest_batch(self) -> int:
         """Return the id of the newest batch, 0 where nothing was ever loaded."""
@@ -828,7 +840,16 @@ class Landing:
         cursor.execute("commit")
         if touched or changed:
             cursor.unregister("chunk")  # which holds its texts
+            self._n_commits += 1
+            if self._n_commits % COMMITS_PER_EMPTYING == 0:
+                self._empty_cache()
         return len(changed), n_unchanged, masked
+
+    def _empty_cache(self) -> None:
+        """Let DuckDB give up the blocks that it keeps in memory although they are in the file."""
+        with suppress(duckdb.OutOfMemoryException):  # what it cannot give up is in use
+            self._cursor.execute(f"set memory_limit = '{CACHE_KEPT}'")
+        self._cursor.execute(f"set memory_limit = '{self._memory_limit}'")  # `reset` leaves it as it is
 
     def _landed(self, table: str, source_id: str, ids: list[str]) -> dict[str, _Landed]:
         """Return hash, first load, whether it is alive, and time of those documents that are landed."""

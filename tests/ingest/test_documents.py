@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import orjson
@@ -269,3 +270,49 @@ def test_known_tells_new_unchanged_deleted_and_duplicate_ids_apart() -> None:
 
 def test_an_unreadable_error_reads_as_reason_and_detail() -> None:
     assert str(UnreadableError("empty", "0 bytes")) == "empty: 0 bytes"
+
+
+def test_what_is_unchanged_is_met_once() -> None:
+    known = Known({"a": (5, 7), "b": None, "c": (6, 1)}, deleted=["d"])
+
+    assert known.meet_unchanged("a", 5, 7)
+    assert not known.meet_unchanged("a", 5, 7), "it was met before"
+    assert known.meet("a").is_duplicate
+    assert not known.meet_unchanged("b", -1, 0), "it is to be read again"
+    assert not known.meet_unchanged("c", 6, 2), "its size is another"
+    assert known.meet_unchanged("c", 6), "without a size the time decides"
+    assert not known.meet_unchanged("d", 1, 1)
+    assert not known.meet_unchanged("new", 1, 1)
+    assert known.vanished() == ["b"], "what is asked for and not unchanged is not met yet"
+    assert known.meet("b") == (True, None, False)
+    assert known.vanished() == []
+
+
+def test_another_reading_knows_what_is_landed_and_has_met_nothing() -> None:
+    known = Known({"a": (5, 7), "gone": (1, 1)})
+    known.meet("a")
+
+    again, unsettled = known.again(), known.again(is_settled=False)
+    again.meet("new")
+    known.land("new", (8, 9))  # as a watch does with what it has found, while it reads on
+    known.land("a", (6, 7))
+
+    assert again.meet_unchanged("a", 6, 7)
+    assert again.meet("new").is_duplicate
+    assert again.vanished() == ["gone"]
+    assert unsettled.meet("a") == (True, None, False)
+    assert not unsettled.meet_unchanged("gone", 1, 1)
+    known.delete("gone")
+    assert again.vanished() == []
+    assert known.again().meet("gone").is_known
+
+
+def test_a_payload_occupies_no_more_than_its_length() -> None:
+    tracemalloc.start()
+    try:
+        payload, _ = canonical({"text": "x" * 100_000})
+        occupied, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(payload) <= occupied < 2 * len(payload)

@@ -1,5 +1,6 @@
 """Opening the warehouse file, in turn with other programs."""
 
+import hashlib
 import logging
 import os
 import stat
@@ -299,3 +300,43 @@ def test_words_are_printable_and_counted() -> None:
     assert words.when(NOW) == "2026-03-01 12:00 UTC"
     assert words.table([]) == []
     assert logging.getLogger("ingest.warehouse").name
+
+
+def test_landing_leaves_the_settings_of_the_connection_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "COMMITS_PER_EMPTYING", 1)
+    settings = "select split(current_setting('memory_limit'), ' '), current_setting('threads')"
+    with open_warehouse(tmp_path / "opencode.duckdb") as connection:
+        (((size, unit), n_threads),) = connection.execute(settings).fetchall()
+        with Landing(connection, NOW) as land:
+            land.begin_batch()
+            land.begin_source(Source("box", "json", Path("/store")))
+            land.put(Document("parts", "prt_1", None, None, b'{"a":1}', "hash", "x", None, 7, False, 0))
+            land.end_source({}, None, "ok", None)
+        (((size_after, unit_after), n_threads_after),) = connection.execute(settings).fetchall()
+    assert (unit_after, n_threads_after) == (unit, n_threads)
+    assert float(size_after) == pytest.approx(float(size), rel=0.05), "DuckDB tells it rounded"
+
+
+def test_large_documents_are_landed_whatever_the_cache_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their row group is not full, so a checkpoint that comes later has to hold all of it in memory."""
+    monkeypatch.setattr(landing, "COMMITS_PER_EMPTYING", 1)
+    text = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(250_000))
+    payload = b'{"text":"' + text + b'"}'
+    source = Source("box", "json", Path("/store"))
+    for batch in range(2):
+        with (
+            open_warehouse(tmp_path / "opencode.duckdb") as connection,
+            Landing(connection, NOW, mask=False) as land,
+        ):
+            land.begin_batch()
+            land.begin_source(source)
+            for n in range(6):
+                one = f"prt_{batch}_{n}"
+                land.put(Document("parts", one, None, None, payload, one, "x", None, len(payload), False, 0))
+            assert land.end_source({}, None, "ok", None).written == 6
+            found = connection.execute("select count(*), sum(strlen(payload)) from raw.parts").fetchall()
+            assert found == [(6 * (batch + 1), 6 * (batch + 1) * len(payload))]
