@@ -813,12 +813,13 @@ class Landing:
         cursor.execute("begin")
         if touched:
             cursor.register("chunk", touched)
-            # loaded_at as well: it says since when the new time is one that settles the matter (see RACY)
+            # loaded_at as well: it says since when the new time is one that settles the matter (see RACY);
+            # and the batch, by which a build knows what is new: of two stores the newer document counts
             cursor.execute(
                 f"""update {table} set origin_modified_at = make_timestamp(chunk.modified_us),
-                    size_bytes = chunk.size_bytes, loaded_at = ?
+                    size_bytes = chunk.size_bytes, loaded_at = ?, load_batch_id = ?
                 from chunk where {table}.document_id = chunk.document_id and {table}.source_id = ?""",
-                [self._now, source_id],
+                [self._now, self.batch_id, source_id],
             )
         if changed:
             cursor.register("chunk", changed)

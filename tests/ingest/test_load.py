@@ -124,7 +124,7 @@ def test_a_document_that_was_only_touched_is_not_written_and_not_read_a_third_ti
     write(part_file(root, PART[1], PART[0]), part(PART[1], PART[0]), at=NOW)
 
     assert warehouse.load(root).counts.written == 0
-    assert part_row(warehouse) == ("hello", hour(1), hour(2), 1, None), "it is of the batch that landed it"
+    assert part_row(warehouse) == ("hello", hour(1), hour(2), 2, None), "a build is to learn of its new time"
 
     write(part_file(root, PART[1], PART[0]), part(PART[1], PART[0], text="other"), at=NOW)
     assert warehouse.load(root).counts.written == 0, "as its time and size are those of the second load"
