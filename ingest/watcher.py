@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
@@ -90,6 +91,7 @@ class Watcher:
         self._is_loaded = False
         self._newest_batch = 0
         self._file: tuple[int, int] | None = None
+        self._left_as: _Written | None = None
         self._batch_began = 0.0
         self._n_commits = 0
         self._behind_since: float | None = None
@@ -235,10 +237,12 @@ class Watcher:
 
     def _commit(self, watched: WatchedSource, found: Found) -> None:
         began = time.monotonic()
+        # A build knows what is new by its batch: one that a build may have read never goes on.
+        is_as_left = _written(self._settings.warehouse) == self._left_as
         with self._landing() as land:
             if land.newest_batch() != self._newest_batch:
                 raise _OvertakenError
-            goes_on = self._batch_began > 0 and began - self._batch_began < BATCH_S
+            goes_on = is_as_left and self._batch_began > 0 and began - self._batch_began < BATCH_S
             self._newest_batch = land.begin_batch(self._newest_batch if goes_on else None)
             self._batch_began = self._batch_began if goes_on else began
             self._record(land)
@@ -297,6 +301,7 @@ class Watcher:
             Landing(connection, self._clock(), mask=self._settings.mask) as land,
         ):
             yield land
+        self._left_as = _written(self._settings.warehouse)
 
     def _build_if_due(self) -> None:
         every = self._options.build_every
@@ -363,6 +368,23 @@ def _layout(sources: Iterable[Source]) -> set[tuple[Source, tuple[int, int] | No
         is_tree = source.kind == "json"
         layout.add((source, _identity(source.root / json_store.TREE) if is_tree else None))
     return layout
+
+
+_Written: TypeAlias = tuple[tuple[int, int] | None, ...]
+"""Time (ns) and size of a warehouse file and its write-ahead log, None for one that is not there."""
+
+
+def _written(warehouse: Path) -> _Written:
+    """Return what tells whether somebody wrote a warehouse."""
+    found: list[tuple[int, int] | None] = []
+    for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
+        try:
+            status = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import duckdb
 import pytest
 import watchfiles
 
@@ -461,6 +462,25 @@ def test_commits_go_on_in_one_batch_whose_counts_add_up(
 
     batches = warehouse.query("select status, n_written from raw.load_batches order by load_batch_id")
     assert batches == [("completed", 19), ("completed", 3), ("completed", 1)]
+
+
+def test_a_batch_does_not_go_on_once_somebody_else_has_written_the_warehouse(
+    warehouse: Warehouse, root: Path
+) -> None:
+    with watching(warehouse, root) as watch:
+        write(part_file(root, *PART), part(*PART, text="before a build"))
+        eventually(watch.has(with_text("before a build")), "a change")
+        with TURN, writing(warehouse.path), closing(duckdb.connect(str(warehouse.path))) as build:
+            build.execute("create schema staging; create table staging.parts as from raw.parts")
+        write(part_file(root, *PART), part(*PART, text="after a build"))
+        eventually(watch.has(with_text("after a build")), "a change after a build")
+        write(part_file(root, *PART), part(*PART, text="later"))
+        eventually(watch.has(with_text("later")), "a change after nobody's build")
+
+    [[built, landed]] = warehouse.query(
+        "select (select max(load_batch_id) from staging.parts), (select max(load_batch_id) from raw.parts)"
+    )
+    assert (built, landed) == (2, 3)
 
 
 def test_it_builds_when_something_changed_and_again_where_that_failed(
