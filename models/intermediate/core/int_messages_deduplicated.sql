@@ -46,25 +46,28 @@ messages as (
 
 ),
 
--- Stores overlap: the same message may lie in a JSON tree, in a database and in an export.
+-- Stores overlap: the same message may lie in a JSON tree, in a database and in an export. All that
+-- bear its id count, also those of a session that did not change: stores may disagree about where a
+-- message is.
 ranked as (
 
     select
-        messages.message_id,
-        messages.source_id,
-        messages.message_format,
+        alike.message_id,
+        alike.source_id,
+        alike.message_format,
         row_number() over (
-            partition by messages.message_id
+            partition by alike.message_id
             order by
-                messages.message_format asc,
+                alike.message_format asc,
                 {{ store_preference('sources.kind') }} asc,
-                messages.deleted_at is not null asc,
-                messages.origin_modified_at desc nulls last,
-                messages.source_id asc
+                alike.deleted_at is not null asc,
+                alike.origin_modified_at desc nulls last,
+                alike.source_id asc
         ) as store_rank
-    from messages
+    from {{ ref('int_messages_unioned') }} as alike
     inner join sources
-        on messages.source_id = sources.source_id
+        on alike.source_id = sources.source_id
+    where alike.message_id in (select messages.message_id from messages)
 
 ),
 

@@ -32,24 +32,27 @@ parts as (
 
 ),
 
--- Stores overlap: the same part may lie in a JSON tree, in a database and in an export.
+-- Stores overlap: the same part may lie in a JSON tree, in a database and in an export. All that
+-- bear its id count, also those of a session that did not change: stores may disagree about where a
+-- part is.
 ranked as (
 
     select
-        parts.part_id,
-        parts.source_id,
+        alike.part_id,
+        alike.source_id,
         row_number() over (
-            partition by parts.part_id
+            partition by alike.part_id
             order by
-                parts.message_format asc,
+                alike.message_format asc,
                 {{ store_preference('sources.kind') }} asc,
-                parts.deleted_at is not null asc,
-                parts.origin_modified_at desc nulls last,
-                parts.source_id asc
+                alike.deleted_at is not null asc,
+                alike.origin_modified_at desc nulls last,
+                alike.source_id asc
         ) as store_rank
-    from parts
+    from {{ ref('int_parts_unioned') }} as alike
     inner join sources
-        on parts.source_id = sources.source_id
+        on alike.source_id = sources.source_id
+    where alike.part_id in (select parts.part_id from parts)
 
 ),
 

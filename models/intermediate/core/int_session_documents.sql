@@ -32,15 +32,26 @@ places as (
 
 ),
 
+-- a part belongs where its message is
 parts as (
 
     select
-        source_id,
+        parts.source_id,
+        parts.part_id,
+        coalesce(places.session_id, parts.session_id) as session_id,
+        parts.load_batch_id
+    from {{ ref('stg_opencode__parts') }} as parts
+    left join places
+        on parts.message_id = places.message_id
+
+),
+
+part_places as (
+
+    select distinct
         part_id,
-        message_id,
-        session_id,
-        load_batch_id
-    from {{ ref('stg_opencode__parts') }}
+        session_id
+    from parts
 
 ),
 
@@ -57,15 +68,14 @@ documents as (
 
     union all
 
-    -- a part belongs where its message is
     select
-        coalesce(places.session_id, parts.session_id) as session_id,
+        part_places.session_id,
         parts.source_id,
         parts.part_id as document_id,
         parts.load_batch_id
     from parts
-    left join places
-        on parts.message_id = places.message_id
+    inner join part_places
+        on parts.part_id = part_places.part_id
 
     union all
 
