@@ -54,10 +54,13 @@
 
 {% macro get_incremental_changed_sessions_sql(arguments) -%}
     {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
+    {%- set states = ref(config.get('meta').session_states) -%}
     delete from {{ arguments.target_relation }}
     where
         session_id is null
-        or session_id in ({{ changed_sessions(ref(config.get('meta').session_states)) }});
+        or session_id in ({{ changed_sessions(states) }})
+        -- states that were built anew as a whole have forgotten which sessions went
+        or session_id not in (select session_id from {{ states }});
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }}
