@@ -45,6 +45,20 @@ ranked as (
 
 ),
 
+-- A copied call fails again at the same moment: the id breaks the tie, so that a rebuild agrees.
+latest as (
+
+    select
+        fingerprint,
+        error_id,
+        row_number() over (
+            partition by fingerprint
+            order by occurred_at desc nulls last, error_id asc
+        ) as nth
+    from errors
+
+),
+
 summed as (
 
     select
@@ -54,7 +68,6 @@ summed as (
         min(errors.tool_name) as tool_name,
         min(errors.error_name) as error_name,
         min(errors.normalized_text) as normalized_text,
-        max_by(errors.error_id, {{ timestamp_to_ms('errors.occurred_at') }}) as example_error_id,
         count(*) as occurrences,
         count(distinct errors.session_id) as sessions,
         count(distinct errors.model_id) as models,
@@ -75,7 +88,7 @@ described as (
     select
         -- ids
         summed.fingerprint,
-        summed.example_error_id,
+        latest.error_id as example_error_id,
 
         -- strings
         ranked.error_category,
@@ -100,6 +113,8 @@ described as (
     from summed
     inner join ranked
         on summed.fingerprint = ranked.fingerprint and ranked.nth = 1
+    inner join latest
+        on summed.fingerprint = latest.fingerprint and latest.nth = 1
 
 )
 
