@@ -22,10 +22,11 @@ from tests.e2e.random_history import RandomHistory
 from tests.ingest.stores import message, message_file, part, part_file, session, session_file, write
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROUNDS, EXTRA = 3, 6
+EXTRA = 6
 N_HISTORIES = int(os.environ.get("RANDOM_HISTORIES", "1"))
 """How many random histories to go through. With more than one, each round of them is compared."""
 
+ROUNDS = 2 if N_HISTORIES == 1 else 4
 FIRST = int(os.environ.get("RANDOM_HISTORIES_FROM", "1"))
 # The health checks tell of the builds themselves.
 MODELS = ("--exclude", "tag:quality")
@@ -101,7 +102,7 @@ MARKS = {
     "intermediate.int_parts_deduplicated": "part_type",
     "intermediate.int_messages_priced": "price_source",
     "main.messages": "working_directory",
-    "main.parts": "part_type",
+    "main.parts": "content",
 }
 """Columns on which nothing hangs: a row that is built anew loses the mark that a test left in it."""
 
