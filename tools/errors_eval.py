@@ -36,6 +36,7 @@ MODELS = (
 TEXTS = ("error_source", "tool_name", "tool_status", "error_name", "finish_reason")
 COLUMNS = {
     "error_id": "varchar",
+    "session_id": "varchar",
     **dict.fromkeys(TEXTS, "varchar"),
     "status_code_recorded": "bigint",
     "exit_code": "bigint",
@@ -129,6 +130,7 @@ def one_error(line: str, number: int, categories: frozenset[str]) -> LabelledErr
     is_tool = found.get("origin") == "tool"
     row = {
         "error_id": str(number),
+        "session_id": None,
         "error_source": "tool" if is_tool else "message",
         "tool_name": text(found.get("tool")) if is_tool else None,
         "tool_status": None,
@@ -194,6 +196,10 @@ def classify(errors: list[LabelledError], folder: Path) -> dict[str, tuple[str, 
     with closing(duckdb.connect(str(warehouse))) as connection:
         connection.execute("create schema intermediate")
         connection.execute(f"create table intermediate.int_errors_unioned ({columns})")
+        # what the models are built up to; these errors are of no session
+        connection.execute(
+            "create table intermediate.int_session_states (session_id varchar, changed_at timestamp)"
+        )
         connection.executemany(
             f"insert into intermediate.int_errors_unioned values ({', '.join('?' * len(COLUMNS))})",
             [[error.row[name] for name in COLUMNS] for error in errors],
