@@ -117,22 +117,25 @@ hashed as (
 
 ),
 
+reference_rows as (
+    {% for name in [
+        'int_model_prices_unioned', 'error_rules', 'error_categories', 'error_word_weights',
+        'tool_families', 'model_vendors'
+    ] %}
+        select
+            '{{ name }}' as reference_name,
+            {{ row_hash(name) }} as detail
+        from {{ ref(name) }} as {{ name }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
 -- One row: what prices and rules say.
 referred as (
 
     select {{ rows_hash(['reference_name', 'detail']) }} as reference_hash
-    from (
-        {% for name in [
-            'int_model_prices_unioned', 'error_rules', 'error_categories', 'error_word_weights',
-            'tool_families', 'model_vendors'
-        ] %}
-            select
-                '{{ name }}' as reference_name,
-                {{ row_hash('reference') }} as detail
-            from {{ ref(name) }} as reference
-            {{ 'union all' if not loop.last }}
-        {% endfor %}
-    ) as reference_rows
+    from reference_rows
 
 ),
 

@@ -89,7 +89,9 @@ tool_files as (
         items.item_index,
         {{ json_fields('items.item', file, is_field=true) }} as fields
     from documents
-    {{ array_rows(json_array_items(json_field('documents.fields', document, 'attachments_json')), 'items') }}
+    {{ array_rows(
+        json_array_items(json_field('documents.fields', document, 'attachments_json')), 'items'
+    ) }}
     where documents.part_type = 'tool'
 
 ),

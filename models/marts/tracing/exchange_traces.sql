@@ -141,7 +141,15 @@ described as (
     inner join messages
         on unioned.message_id = messages.message_id
 
+),
+
+-- In the order of sessions: whoever asks for one reads little else.
+sorted as (
+
+    select *
+    from described
+    order by session_id
+
 )
 
--- whoever asks for a session reads little else
-select * from described order by session_id
+select * from sorted

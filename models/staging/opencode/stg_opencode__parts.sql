@@ -109,7 +109,8 @@ extracted as (
         {{ json_field('fields', paths, 'tool_error') }} as tool_error,
         {{ json_field('fields', paths, 'tool_title') }} as tool_title,
         {{ is_exit_null(json_field('fields', paths, 'tool_metadata_json')) }} as is_tool_exit_null,
-        {{ json_field('fields', paths, 'tool_attachments_json') }} is not null as has_tool_attachments,
+        {{ json_field('fields', paths, 'tool_attachments_json') }} is not null
+            as has_tool_attachments,
         {{ json_bigint(json_field('fields', paths, 'tool_exit_code')) }} as tool_exit_code,
         {{ json_field('fields', paths, 'child_session_id') }} as child_session_id,
         {{ json_timestamp(json_field('fields', paths, 'tool_started_at')) }} as tool_started_at,
