@@ -277,7 +277,7 @@ def test_what_a_watch_commits_within_a_minute_of_a_build_is_in_the_next_build(
         command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as watch:
         try:
-            for text in ("first", "second"):
+            for text in ("loaded", "in a batch", "in the batch that goes on"):
                 write(path, part(text=text), at=datetime.now(UTC))
                 until = time.monotonic() + 60
                 while not landed_text(warehouse.path, text):
