@@ -216,7 +216,7 @@ FAULTS = {
         values (timestamp '{NOW}' + interval 1 second, 1000000, 100, 19)"""
     ),
     "backup_age": Fault("update raw.backups set made_at = made_at - interval 7 day"),
-    "relations_present": Fault("drop view intermediate.int_prompts_written"),
+    "relations_present": Fault("drop view intermediate.int_messages_unioned"),
     "tests_passed": Fault("update raw.dbt_results set status = 'fail' where status = 'pass'"),
     "retention_window": Fault(
         "update staging.stg_opencode__todos set origin_modified_at = timestamp '2000-01-01'"

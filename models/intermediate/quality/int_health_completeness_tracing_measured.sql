@@ -5,7 +5,7 @@ exchanges as (
     select
         exchange_id,
         session_id
-    from {{ ref('int_exchanges_described') }}
+    from {{ ref('exchanges') }}
 
 ),
 

@@ -24,7 +24,7 @@ exchanges as (
     select
         exchange_id,
         coalesce(user_message_id, exchange_id) as turn_id
-    from {{ ref('int_exchanges_described') }}
+    from {{ ref('exchanges') }}
 
 ),
 

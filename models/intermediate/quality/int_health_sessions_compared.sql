@@ -21,7 +21,7 @@ session_exchanges as (
             + coalesce(tokens_cache_read, 0) + coalesce(tokens_cache_write, 0)
         ) as tokens_total,
         coalesce(sum(cost_usd), 0) as cost_usd
-    from {{ ref('int_exchanges_described') }}
+    from {{ ref('exchanges') }}
     group by session_id
 
 ),
