@@ -10,8 +10,8 @@ import re
 
 from ingest.documents import Entity, JsonValue
 
-_MARKER = re.compile(r"(?:data:)?\[text removed, [0-9]+ bytes, [0-9a-f]{4}\]")
 _NOTE_OF_SHELL = "The following tool was executed by the user"
+_MARKER = re.compile(rf"(?:data:|{_NOTE_OF_SHELL} )?\[text removed, [0-9]+ bytes, [0-9a-f]{{4}}\]")
 _FORK = re.compile(r" [(]fork #[0-9]+[)]\Z")
 _SHELLS = ("bash", "shell")
 _FILLER = "[text removed]"

@@ -1,7 +1,7 @@
 {#- The number of bytes that a text takes in UTF-8, also of one that retention has replaced by a marker. -#}
 {% macro text_bytes(text) -%}
     coalesce(
-        cast({{ regex_extract(text, '^(?:data:)?\\[text removed, ([0-9]+) bytes, [0-9a-f]{4}\\]$') }} as bigint),
+        cast({{ regex_extract(text, '^(?:data:|The following tool was executed by the user )?\\[text removed, ([0-9]+) bytes, [0-9a-f]{4}\\]$') }} as bigint),
         {{ byte_length(text) }}
     )
 {%- endmacro %}

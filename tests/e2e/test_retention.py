@@ -12,6 +12,8 @@ from tests.e2e.conftest import History, NewWarehouse, Warehouse
 NO_FIGURES = {
     *("content", "title", "tool_args", "tool_result", "metadata_json", "git_diff", "prompt_input"),
     *("prompt_output", "subtask_prompt", "subtask_description", "load_batch_id"),
+    # of what is kept: texts are removed within it
+    *("tool_args_bytes", "tool_result_bytes"),
 }
 OF_LOADS = {
     *("load_health", "health_check_results", "health_check_history", "health_check_trends"),
