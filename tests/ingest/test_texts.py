@@ -41,6 +41,7 @@ def test_a_marker_says_how_many_bytes_there_were_and_a_few_bits_of_their_checksu
     assert marker(marker(image)) == marker(image)
     note = f"The following tool was executed by the user\n{SECRET}"
     assert marker(note).startswith("The following tool was executed by the user [text removed, ")
+    assert marker(marker(note)) == marker(note)
 
 
 @pytest.mark.parametrize(
