@@ -228,7 +228,7 @@ def test_a_test_that_dbt_ran_by_hand_is_in_the_page_and_its_rows_are_not(
     before = off.report()
     with put_back(off, tmp_path):
         off.change("update todos set todo_id = 'doubled'")
-        off.dbt("test", "--select", "todos", "--exclude", "test_name:never_null", code=1)
+        off.dbt("test", "--select", "todos", *HISTORY_ALONE, code=1)
         failed = {key for key, status in results_of(off, "test").items() if status == "fail"}
         data = off.report()
     assert {key for key, status in statuses(data).items() if status == "fail"} == failed != set()
