@@ -52,17 +52,28 @@ parsed as (
 
 ),
 
+listed as (
+
+    select
+        source_id,
+        part_id,
+        session_id,
+        {{ json_array_items(json_field('metadata', metadata, 'files')) }} as file_list
+    from parsed
+    where tool_name in ('patch', 'apply_patch')
+
+),
+
 files as (
 
     select
-        parsed.source_id,
-        parsed.part_id,
-        parsed.session_id,
+        listed.source_id,
+        listed.part_id,
+        listed.session_id,
         items.item_index,
         {{ json_fields('items.item', file, is_field=true) }} as fields
-    from parsed
-    {{ array_rows(json_array_items(json_field('parsed.metadata', metadata, 'files')), 'items') }}
-    where parsed.tool_name in ('patch', 'apply_patch')
+    from listed
+    {{ array_rows('listed.file_list', 'items') }}
 
 ),
 

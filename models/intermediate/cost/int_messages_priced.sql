@@ -25,7 +25,10 @@ messages as (
 
 prices as (
 
-    select *
+    select
+        *,
+        -- an `or` in the join would try every price on every message
+        coalesce(valid_to, cast('9999-12-31' as date)) as valid_until
     from {{ ref('int_model_prices_unioned') }}
 
 ),
@@ -63,7 +66,7 @@ matched as (
             messages.provider_id = prices.provider_id
             and messages.model_name = prices.model_name
             and messages.created_on >= prices.valid_from
-            and (messages.created_on < prices.valid_to or prices.valid_to is null)
+            and messages.created_on < prices.valid_until
             and messages.context_tokens >= prices.context_min_tokens
 
 ),

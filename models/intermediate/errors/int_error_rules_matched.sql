@@ -19,7 +19,9 @@ errors as (
 
 terms as (
 
-    select *
+    select
+        *,
+        {{ split_text('applies_to', "'|'") }} as place_list
     from {{ ref('int_error_rule_terms_unnested') }}
 
 ),
@@ -53,7 +55,7 @@ placed_terms as (
         terms.term,
         places.item as place
     from terms
-    {{ array_rows(split_text('terms.applies_to', "'|'"), 'places') }}
+    {{ array_rows('terms.place_list', 'places') }}
 
 ),
 

@@ -7,6 +7,7 @@ errors as (
     select
         error_id,
         part_id,
+        case when error_source = 'tool' then part_id end as call_id,
         message_id,
         session_id,
         error_source,
@@ -41,9 +42,7 @@ failed as (
         coalesce(errors.occurred_at, calls.ended_at) as occurred_at
     from errors
     left join attempts as calls
-        on
-            errors.part_id = calls.attempt_id
-            and errors.error_source = 'tool'
+        on errors.call_id = calls.attempt_id
 
 ),
 

@@ -18,47 +18,67 @@ tool_calls as (
     select
         source_id,
         part_id,
-        -- the middle of what fills a screen a hundred times is a listing, and holds no sentence
-        {{ cut_text('tool_result', 16000, 16000) }} as tool_result
+        tool_result
     from {{ changed('tool_calls') }}
+
+),
+
+outputs as (
+
+    select
+        calls.source_id,
+        calls.part_id,
+        calls.session_id,
+        -- the middle of what fills a screen a hundred times is a listing, and holds no sentence
+        {{ split_text(
+            'replace(' ~ cut_text('tool_calls.tool_result', 16000, 16000) ~ ', chr(13), chr(10))',
+            'chr(10)'
+        ) }} as line_list
+    from calls
+    inner join tool_calls
+        on
+            calls.source_id = tool_calls.source_id
+            and calls.part_id = tool_calls.part_id
 
 ),
 
 lines as (
 
     select
-        calls.source_id,
-        calls.part_id,
-        calls.session_id,
+        outputs.source_id,
+        outputs.part_id,
+        outputs.session_id,
         lines.item_index as line_index,
         -- git's sentences are short; what else a command prints may be all in one line
         left(lines.item, 400) as line
-    from calls
-    inner join tool_calls
-        on
-            calls.source_id = tool_calls.source_id
-            and calls.part_id = tool_calls.part_id
-    {{ array_rows(
-        split_text('replace(tool_calls.tool_result, chr(13), chr(10))', 'chr(10)'), 'lines'
-    ) }}
+    from outputs
+    {{ array_rows('outputs.line_list', 'lines') }}
 
 ),
 
--- Notes that OpenCode adds are no output.
-printed as (
+-- One pattern leaves few of many lines to be looked at closely: those that begin as git's sentences do.
+candidates as (
 
     select
-        *,
-        row_number() over (
-            partition by source_id, part_id
-            order by line_index
-        ) as line_number,
-        count(*) over (partition by source_id, part_id) as n_lines
+        lines.source_id,
+        lines.part_id,
+        lines.session_id,
+        lines.line_index,
+        lines.line as printed_line,
+        case
+            when {{ regex_match(
+                'lines.line',
+                '^(Switched to |Reset branch |Already |HEAD |Note: |[[]|On branch |## |[*] |Updating '
+                ~ '|Merge made by |CONFLICT |Automatic merge |Preparing worktree |Everything up-to-date'
+                ~ '|commit [0-9a-f]|[0-9a-f]{7}| [ +*=-] )|Successfully rebased and updated refs/heads/'
+            ) }} then lines.line
+        end as line
     from lines
+    -- notes that OpenCode adds are no output
     where
-        trim(line) != ''
+        trim(lines.line) != ''
         and not {{ regex_match(
-            'line', '^(Command exited with code [0-9]+[.]|[(]no output[)]|</?bash_)'
+            'lines.line', '^(Command exited with code [0-9]+[.]|[(]no output[)]|</?bash_)'
         ) }}
 
 ),
@@ -67,7 +87,10 @@ printed as (
 told as (
 
     select
-        *,
+        source_id,
+        part_id,
+        session_id,
+        line_index,
         case
             when {{ regex_match('line', "^(Switched to |Reset branch '')") }} then 'switched'
             when {{ regex_match('line', "^Already on ''") }} then 'stayed'
@@ -123,11 +146,27 @@ told as (
             {{ regex_extract('line', '^(?:commit )?([0-9a-f]{7,40})(?: |$)') }},
             {{ regex_extract('line', '^[*] [^ (]+ +([0-9a-f]{7,40}) ') }}
         ) as commit_sha,
-        {{ regex_match(
+        coalesce({{ regex_match(
             'line',
             '^([[]detached HEAD |HEAD detached |## HEAD [(]no|[*] [(](HEAD detached|no branch))'
-        ) }} as is_detached
-    from printed
+        ) }}, false) as is_detached,
+        -- a line that is one word may be the answer to a question for a name
+        case when printed_line not like '% %' then printed_line end as only_word
+    from candidates
+
+),
+
+-- Numbered when the lines themselves are gone: what is numbered is held in memory.
+printed as (
+
+    select
+        *,
+        row_number() over (
+            partition by source_id, part_id
+            order by line_index
+        ) as line_number,
+        count(*) over (partition by source_id, part_id) as n_lines
+    from told
 
 ),
 
@@ -143,13 +182,12 @@ numbered as (
         branch,
         commit_sha,
         is_detached,
-        -- a line that is one word may be the answer to a question for a name
-        {{ regex_extract('line', '^([^ ]+)$') }} as only_word,
+        only_word,
         row_number() over (
             partition by source_id, part_id, sentence
             order by line_number
         ) as sentence_number
-    from told
+    from printed
     where sentence is not null or line_number = 1 or line_number = n_lines or n_lines <= 20
 
 )

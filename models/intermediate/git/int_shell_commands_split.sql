@@ -104,18 +104,27 @@ joined as (
 
 ),
 
+listed as (
+
+    select
+        *,
+        {{ split_text('command', "'␤'") }} as piece_list
+    from joined
+
+),
+
 split as (
 
     select
-        joined.source_id,
-        joined.part_id,
-        joined.session_id,
-        joined.directory_argument,
+        listed.source_id,
+        listed.part_id,
+        listed.session_id,
+        listed.directory_argument,
         pieces.item_index as piece_index,
         trim({{ regex_replace('pieces.item', '^ *[∧∨¦] *', '') }}) as piece,
         {{ regex_extract('pieces.item', '^ *([∧∨¦])') }} as joined_by
-    from joined
-    {{ array_rows(split_text('joined.command', "'␤'"), 'pieces') }}
+    from listed
+    {{ array_rows('listed.piece_list', 'pieces') }}
 
 ),
 

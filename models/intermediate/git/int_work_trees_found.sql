@@ -14,7 +14,7 @@ projects as (
     select
         source_id,
         worktree,
-        sandboxes_json
+        {{ json_array_items('sandboxes_json') }} as sandbox_list
     from {{ ref('stg_opencode__projects') }}
 
 ),
@@ -68,7 +68,7 @@ known as (
     from projects
     inner join sources
         on projects.source_id = sources.source_id
-    {{ array_rows(json_array_items('projects.sandboxes_json'), 'sandboxes') }}
+    {{ array_rows('projects.sandbox_list', 'sandboxes') }}
 
 ),
 

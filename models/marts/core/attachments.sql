@@ -81,18 +81,26 @@ v2_files as (
 
 ),
 
+listed as (
+
+    select
+        source_id,
+        part_id,
+        {{ json_array_items(json_field('fields', document, 'attachments_json')) }} as file_list
+    from documents
+    where part_type = 'tool'
+
+),
+
 tool_files as (
 
     select
-        documents.source_id,
-        documents.part_id,
+        listed.source_id,
+        listed.part_id,
         items.item_index,
         {{ json_fields('items.item', file, is_field=true) }} as fields
-    from documents
-    {{ array_rows(
-        json_array_items(json_field('documents.fields', document, 'attachments_json')), 'items'
-    ) }}
-    where documents.part_type = 'tool'
+    from listed
+    {{ array_rows('listed.file_list', 'items') }}
 
 ),
 
