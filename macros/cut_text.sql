@@ -2,7 +2,7 @@
 {% macro cut_text(text, n_head, n_tail) -%}
     case
         when length({{ text }}) > {{ n_head + n_tail }}
-            then left({{ text }}, {{ n_head }}) || chr(10) || '…' || chr(10) || right({{ text }}, {{ n_tail }})
+            then left({{ text }}, {{ n_head }}) || chr(10) || '…' || chr(10) || {{ text_end(text, n_tail) }}
         else {{ text }}
     end
 {%- endmacro %}

@@ -79,7 +79,7 @@ cut as (
         ) as judged_name,
         lower(replace(replace(
             case
-                when place = 'shell' then right(error_message, 800)
+                when place = 'shell' then {{ text_end('error_message', 800) }}
                 else
                     {{ cut_text('error_message', 2000, 1000) }}
                     || case

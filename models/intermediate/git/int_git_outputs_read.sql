@@ -56,7 +56,7 @@ lines as (
 
 ),
 
--- One pattern leaves few of many lines to be looked at closely: those that begin as git's sentences do.
+-- One pattern leaves few of many lines to be looked at closely.
 candidates as (
 
     select

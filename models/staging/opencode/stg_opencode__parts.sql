@@ -105,7 +105,7 @@ extracted as (
         {{ json_field('fields', paths, 'tool_name') }} as tool_name,
         {{ json_field('fields', paths, 'call_id') }} as call_id,
         {{ json_field('fields', paths, 'tool_status') }} as tool_status,
-        right({{ json_field('fields', paths, 'tool_output') }}, 400) as tool_output_end,
+        {{ text_end(json_field('fields', paths, 'tool_output'), 400) }} as tool_output_end,
         {{ json_field('fields', paths, 'tool_error') }} as tool_error,
         {{ json_field('fields', paths, 'tool_title') }} as tool_title,
         {{ is_exit_null(json_field('fields', paths, 'tool_metadata_json')) }} as is_tool_exit_null,
