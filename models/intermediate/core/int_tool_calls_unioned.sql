@@ -5,7 +5,6 @@
     'tool_name': 'name',
     'status_recorded': 'state.status',
     'exit_code': 'state.structured.exit',
-    'metadata_json': 'state.structured',
     'content': 'state.content',
     'error_message': 'state.error.message',
     'created_at': 'time.created',
@@ -52,6 +51,7 @@ items as (
     select
         source_id,
         part_id,
+        item_json,
         {{ json_fields('item_json', paths, is_field=true) }} as fields
     from {{ changed('int_session_message_items_unnested') }}
     where part_type = 'tool'
@@ -67,7 +67,7 @@ unioned as (
         parts.call_id,
         coalesce(parts.tool_name, 'unknown') as tool_name,
         parts.tool_status as status_recorded,
-        right(coalesce(parts.tool_error, parts.tool_output_end), 400) as tool_result_end,
+        {{ text_end('coalesce(parts.tool_error, parts.tool_output_end)', 400) }} as tool_result_end,
         parts.tool_error as error_message,
         parts.tool_title as title,
         parts.child_session_id,
@@ -91,17 +91,13 @@ unioned as (
         {{ json_field('items.fields', paths, 'call_id') }} as call_id,
         coalesce({{ json_field('items.fields', paths, 'tool_name') }}, 'unknown') as tool_name,
         {{ json_field('items.fields', paths, 'status_recorded') }} as status_recorded,
-        right(
-            coalesce(
-                {{ json_field('items.fields', paths, 'error_message') }},
-                {{ json_array_texts(json_field('items.fields', paths, 'content')) }}
-            ),
-            400
-        ) as tool_result_end,
+        {{ text_end('coalesce(' ~ json_field('items.fields', paths, 'error_message') ~ ', '
+            ~ json_array_texts(json_field('items.fields', paths, 'content')) ~ ')', 400) }}
+            as tool_result_end,
         {{ json_field('items.fields', paths, 'error_message') }} as error_message,
         cast(null as {{ dbt.type_string() }}) as title,
         cast(null as {{ dbt.type_string() }}) as child_session_id,
-        {{ is_exit_null(json_field('items.fields', paths, 'metadata_json')) }} as is_exit_null,
+        {{ json_is_null('items.item_json', 'state.structured.exit') }} as is_exit_null,
         {{ json_bigint(json_field('items.fields', paths, 'exit_code')) }} as exit_code,
         2 as message_format,
         coalesce(
