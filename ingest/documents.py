@@ -293,14 +293,19 @@ def parse(raw: bytes) -> tuple[JsonValue, int]:
 def canonical(value: JsonValue) -> tuple[bytes, str]:
     """Return the canonical JSON text (minified, keys sorted) and its hash in hex digits.
 
+    The text may occupy up to 14 times its length: who keeps many of them keeps copies (see `compact`).
     Raises UnreadableError where the value nests too deep.
     """
     try:
-        # what orjson returns occupies up to 14 times its length: a copy is as long as it says
-        payload = bytes(memoryview(orjson.dumps(value, option=_CANONICAL)))
+        payload = orjson.dumps(value, option=_CANONICAL)
     except orjson.JSONEncodeError:
         raise UnreadableError("too_deep", "deeper than canonical JSON is written") from None
     return payload, hashlib.sha256(payload).hexdigest()[:HASH_HEX_DIGITS]
+
+
+def compact(payload: bytes) -> bytes:
+    """Return a copy that occupies no more than its length, which what orjson returns does not."""
+    return bytes(memoryview(payload))
 
 
 def clock_microseconds(milliseconds: object) -> int | None:

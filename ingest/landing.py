@@ -16,8 +16,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest import __version__, masking
+from ingest import __version__, chunks, masking
 from ingest.artifacts import NodeResult, Run
+from ingest.chunks import Buffers, Chunk, Rows
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
 from ingest.errors import IngestError
 from ingest.sync_state import Transition
@@ -33,8 +34,6 @@ COMPRESSION = {"zstd_min_string_length": "128", "disabled_compression_methods": 
 trial takes most of the time of writing a column of ids and saves nothing beside the dictionary. profiles.yml
 has the same."""
 
-CHUNK_ROWS = 2_048
-CHUNK_BYTES = 32 * 1024 * 1024
 CHUNKS_IN_FLIGHT = 1
 
 CACHE_KEPT = "32MB"
@@ -134,20 +133,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
 
-_CHUNK_SCHEMA = pa.schema(
-    [
-        ("document_id", pa.string()),
-        ("session_id", pa.string()),
-        ("message_id", pa.string()),
-        ("payload", pa.string()),
-        ("payload_hash", pa.string()),
-        ("origin", pa.string()),
-        ("modified_us", pa.int64()),
-        ("size_bytes", pa.int64()),
-        ("first_loaded_at", pa.timestamp("us")),
-    ]
-)
-
 _RESULT_SCHEMA = pa.schema(
     [
         ("unique_id", pa.string()),
@@ -194,31 +179,6 @@ class Counts:
 
 _Landed: TypeAlias = tuple[str, datetime, bool, int | None]
 """Of a landed document: its hash, when it was first loaded, whether it is alive, its time (microseconds)."""
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """Documents of one entity, which are given up for their rows when it is full."""
-
-    entity: Entity
-    documents: list[Document] = field(default_factory=list)
-    n_bytes: int = 0
-
-    def close(self) -> "_Rows":
-        """Return the documents as rows of Arrow, which the writing thread needs no lock of Python for."""
-        known = [document.document_id for document in self.documents if document.is_known]
-        rows = _arrow(self.documents)
-        self.documents.clear()
-        return _Rows(self.entity, rows, known)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Documents of one entity as rows of _CHUNK_SCHEMA; `known` are the ids of those that are landed."""
-
-    entity: Entity
-    table: pa.Table
-    known: list[str]
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = False) -> None:
@@ -429,8 +389,9 @@ class Landing:
         # A second thread of DuckDB gains a chunk nothing: the first one asks it all the time how far it is.
         # Nor are texts to be written to a temporary file, wherever the command was called.
         self._connection.execute("set threads = 1; set temp_directory = ''")
-        self._in_flight: deque[Future[tuple[int, int, Mapping[str, int]]]] = deque()
-        self._chunks: dict[Entity, _Chunk] = {}
+        self._in_flight: deque[tuple[Future[tuple[int, int, Mapping[str, int]]], bytearray]] = deque()
+        self._chunks: dict[Entity, Chunk] = {}
+        self._buffers = Buffers()
         self._source: Source | None = None
         self._counts = Counts()
         self._rejections: list[Rejection] = []
@@ -632,7 +593,7 @@ class Landing:
         for source_id, document_id, size in rows:
             chunk.append((source_id, document_id))
             n_bytes += size
-            if len(chunk) >= CHUNK_ROWS or n_bytes >= CHUNK_BYTES:
+            if len(chunk) >= chunks.CHUNK_ROWS or n_bytes >= chunks.CHUNK_BYTES:
                 yield chunk
                 chunk, n_bytes = [], 0
         if chunk:
@@ -698,11 +659,13 @@ class Landing:
         if self._open_rejections and (document.entity, document.document_id) in self._open_rejections:
             self._mended.add((document.entity, document.document_id))
         chunk = self._chunks.get(document.entity)
-        if chunk is None:
-            chunk = self._chunks[document.entity] = _Chunk(document.entity)
-        chunk.documents.append(document)
-        chunk.n_bytes += len(document.payload)
-        if len(chunk.documents) >= CHUNK_ROWS or chunk.n_bytes >= CHUNK_BYTES:
+        if chunk is None or not chunk.add(document):
+            if chunk is not None:
+                self._send(chunk)
+            buffer = self._buffers.take(len(document.payload))
+            chunk = self._chunks[document.entity] = Chunk(document.entity, buffer)
+            chunk.add(document)
+        if chunk.is_full:
             self._send(self._chunks.pop(document.entity))
 
     def end_source(
@@ -782,19 +745,22 @@ class Landing:
             raise RuntimeError("begin_source() comes first")
         return self._source
 
-    def _send(self, chunk: _Chunk) -> None:
+    def _send(self, chunk: Chunk) -> None:
         rows = chunk.close()
         while len(self._in_flight) >= CHUNKS_IN_FLIGHT:
             self._collect()
-        self._in_flight.append(self._writer.submit(self._commit, rows, self._current.source_id))
+        commit = self._writer.submit(self._commit, rows, self._current.source_id)
+        self._in_flight.append((commit, rows.buffer))
 
     def _collect(self) -> None:
-        written, unchanged, masked = self._in_flight.popleft().result()
+        commit, buffer = self._in_flight.popleft()
+        written, unchanged, masked = commit.result()
+        self._buffers.give_back(buffer)  # not where the commit failed: DuckDB may still hold its rows
         self._counts.written += written
         self._counts.unchanged += unchanged
         self._counts.add_masked(masked)
 
-    def _commit(self, rows: _Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
+    def _commit(self, rows: Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
         """Land a chunk in one transaction; return how many documents were written and were unchanged.
 
         And how many secrets of which kinds were masked in those that were written. The hash stays that of
@@ -911,27 +877,6 @@ class Landing:
         return len(resolved)
 
 
-def _arrow(documents: Sequence[Document]) -> pa.Table:
-    """Return documents as rows; when they were first loaded is not known here."""
-    _, ids, sessions, messages, payloads, hashes, origins, times, sizes, _, _ = zip(*documents, strict=True)
-    columns: list[Sequence[object] | pa.Array] = [
-        ids,
-        sessions,
-        messages,
-        _texts(payloads),
-        hashes,
-        origins,
-        times,
-        sizes,
-        pa.nulls(len(ids), pa.timestamp("us")),
-    ]
-    arrays = [
-        values if isinstance(values, pa.Array) else pa.array(values, type=field.type)
-        for values, field in zip(columns, _CHUNK_SCHEMA, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=_CHUNK_SCHEMA)
-
-
 def _differing(rows: pa.Table, landed: Mapping[str, _Landed]) -> tuple[pa.Table, pa.Table]:
     """Return the rows that are landed otherwise or not at all, and those whose time alone is another."""
     changed, touched, first_loaded = [], [], []
@@ -973,12 +918,6 @@ def _array(column: pa.ChunkedArray) -> "array[int]":
     for chunk in column.chunks:
         values.frombytes(memoryview(chunk.buffers()[1])[8 * chunk.offset : 8 * (chunk.offset + len(chunk))])
     return values
-
-
-def _texts(values: Sequence[bytes]) -> pa.Array:
-    """Return UTF-8 as texts. By way of binary: Arrow takes ten times as long to do it at once."""
-    # Memory of the system, because the pool of Arrow keeps what it had.
-    return pa.array(values, pa.binary(), memory_pool=pa.system_memory_pool()).cast(pa.string())
 
 
 def _keys_arrow(within: str, keys: Iterable[tuple[str, str | None]]) -> pa.Table:

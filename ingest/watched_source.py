@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
+from ingest.chunks import CHUNK_BYTES, CHUNK_ROWS
+from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source, compact
 from ingest.errors import SourceError
-from ingest.landing import CHUNK_BYTES, CHUNK_ROWS, RACY
+from ingest.landing import RACY
 from ingest.load import READERS, refusal
 from ingest.sources import json_store, sqlite_store
 
@@ -192,7 +193,7 @@ class WatchedSource:
                     else:  # it stands for something, we do not know yet for what
                         last.has_all_rejections = False
                 elif isinstance(item, Document) and self._is_changed(item):
-                    last.documents.append(item)
+                    last.documents.append(item._replace(payload=compact(item.payload)))
                     n_bytes += len(item.payload)
                     if len(last.documents) >= CHUNK_ROWS or n_bytes >= CHUNK_BYTES:
                         piece = self._part()

@@ -118,9 +118,9 @@ def killed(warehouse: Warehouse, store: Path) -> None:
     """Kill a load of a store in its midst, holding the lock."""
     code = (
         "import os, signal\n"
-        "from ingest import landing\n"
+        "from ingest import chunks, landing\n"
         "from ingest.cli import main\n"
-        "landing.CHUNK_ROWS, commit, done = 100, landing.Landing._commit, []\n"
+        "chunks.CHUNK_ROWS, commit, done = 100, landing.Landing._commit, []\n"
         "def dying(*arguments):\n"
         "    done.append(commit(*arguments))\n"
         "    if len(done) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -25,6 +25,7 @@ from ingest.documents import (
     UnreadableError,
     canonical,
     clock_microseconds,
+    compact,
     file_microseconds,
     make_document,
     parse,
@@ -307,12 +308,14 @@ def test_another_reading_knows_what_is_landed_and_has_met_nothing() -> None:
     assert known.again().meet("gone").is_known
 
 
-def test_a_payload_occupies_no_more_than_its_length() -> None:
+def test_a_compact_payload_occupies_no_more_than_its_length() -> None:
+    canonical_payload, _ = canonical({"text": "x" * 100_000})
     tracemalloc.start()
     try:
-        payload, _ = canonical({"text": "x" * 100_000})
+        payload = compact(canonical_payload)
         occupied, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
+    assert payload == canonical_payload
     assert len(payload) <= occupied < 2 * len(payload)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import landing
+from ingest import chunks
 from ingest.landing import Landing
 from tests.ingest.stores import (
     NOW,
@@ -29,11 +29,11 @@ from tests.ingest.stores import (
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ingest import landing
+from ingest import chunks, landing
 from ingest.cli import main
 
 method, n, when, *arguments = sys.argv[1:]
-landing.CHUNK_ROWS = 40
+chunks.CHUNK_ROWS = 40
 original, calls = getattr(landing.Landing, method), []
 
 def counted(*args, **kwargs):
@@ -157,7 +157,7 @@ def test_a_load_that_fails_at_any_commit_is_completed_by_the_next(
     undisturbed: dict[str, Comparable],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(landing, "CHUNK_ROWS", 60)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 60)
     root = store(tmp_path / "store")
     commit = Landing._commit
 

@@ -257,7 +257,7 @@ def test_a_masked_document_is_unchanged_for_the_next_load(warehouse: Warehouse, 
 def test_history_that_was_landed_unmasked_is_masked_once_and_marked_as_new(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.landing.CHUNK_ROWS", 7)
+    monkeypatch.setattr("ingest.chunks.CHUNK_ROWS", 7)
     root = tmp_path / "store"
     found = plant(root)
     warehouse.mask = False

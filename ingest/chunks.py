@@ -1,0 +1,105 @@
+"""Documents on their way into the warehouse: gathered in chunks, which become rows of Arrow."""
+
+from array import array
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ingest.documents import Document, Entity
+
+CHUNK_ROWS = 2_048
+CHUNK_BYTES = 32 * 1024 * 1024
+"""Payloads of a chunk, unless a single one is larger."""
+
+_PAYLOAD = "payload"
+
+_SCHEMA = pa.schema(
+    [
+        ("document_id", pa.string()),
+        ("session_id", pa.string()),
+        ("message_id", pa.string()),
+        (_PAYLOAD, pa.string()),
+        ("payload_hash", pa.string()),
+        ("origin", pa.string()),
+        ("modified_us", pa.int64()),
+        ("size_bytes", pa.int64()),
+        ("first_loaded_at", pa.timestamp("us")),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Documents of one entity as rows of Arrow; `known` are the ids of those that are landed.
+
+    Payloads lie in `buffer`, which must not change while anybody reads the table.
+    """
+
+    entity: Entity
+    table: pa.Table
+    known: list[str]
+    buffer: bytearray
+
+
+class Buffers:
+    """Memory for payloads, used again and again: the system clears fresh memory page by page."""
+
+    def __init__(self) -> None:
+        self._free: list[bytearray] = []
+
+    def take(self, n_bytes: int) -> bytearray:
+        """Return a buffer for at least so many bytes."""
+        if n_bytes > CHUNK_BYTES:
+            return bytearray(n_bytes)
+        return self._free.pop() if self._free else bytearray(CHUNK_BYTES)
+
+    def give_back(self, buffer: bytearray) -> None:
+        """Take back a buffer that nobody reads any more."""
+        if len(buffer) == CHUNK_BYTES:  # a larger one is rarely needed
+            self._free.append(buffer)
+
+
+class Chunk:
+    """Documents of one entity, whose payloads are copied to a buffer as they come."""
+
+    __slots__ = ("_buffer", "_ends", "_known", "_rows", "entity")
+
+    def __init__(self, entity: Entity, buffer: bytearray) -> None:
+        self.entity = entity
+        self._buffer = buffer
+        self._rows: list[tuple[object, ...]] = []
+        self._ends = array("i", [0])
+        self._known: list[str] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many documents as it may have."""
+        return len(self._rows) >= CHUNK_ROWS
+
+    def add(self, document: Document) -> bool:
+        """Take a document; return false, and take nothing, where its payload does not fit."""
+        payload = document.payload
+        begin = self._ends[-1]
+        end = begin + len(payload)
+        if end > len(self._buffer):
+            return False
+        self._buffer[begin:end] = payload
+        self._ends.append(end)
+        _, *ids, _, payload_hash, origin, modified_us, size_bytes, is_known, _ = document
+        self._rows.append((*ids, payload_hash, origin, modified_us, size_bytes))
+        if is_known:
+            self._known.append(document.document_id)
+        return True
+
+    def close(self) -> Rows:
+        """Return the documents as rows; when they were first loaded is not known here.
+
+        The writing thread needs no lock of Python to read them. There has to be a document.
+        """
+        columns: list[object] = list(zip(*self._rows, strict=True))
+        n_rows = len(self._rows)
+        payloads = pa.StringArray.from_buffers(n_rows, pa.py_buffer(self._ends), pa.py_buffer(self._buffer))
+        columns.insert(_SCHEMA.get_field_index(_PAYLOAD), payloads)
+        columns.append(pa.nulls(n_rows, pa.timestamp("us")))
+        table = pa.table(columns, schema=_SCHEMA)
+        return Rows(self.entity, table, self._known, self._buffer)
