@@ -8,8 +8,17 @@ import pyarrow as pa
 from ingest.documents import Document, Entity
 
 CHUNK_ROWS = 2_048
+"""A row group: see TRANSACTION_BYTES."""
+
 CHUNK_BYTES = 32 * 1024 * 1024
 """Payloads of a chunk, unless a single one is larger."""
+
+TRANSACTION_BYTES = 128 * 1024 * 1024
+"""Payloads of the chunks that are committed together, unless they fill a row group before.
+
+Rows that fill a row group, DuckDB compresses once and writes where they stay. Fewer of them it writes to its
+log as they are, copies them to the row group that is not full, and compresses that anew at every checkpoint.
+"""
 
 _PAYLOAD = "payload"
 
@@ -39,6 +48,7 @@ class Rows:
     table: pa.Table
     known: list[str]
     buffer: bytearray
+    n_bytes: int
 
 
 class Buffers:
@@ -62,10 +72,11 @@ class Buffers:
 class Chunk:
     """Documents of one entity, whose payloads are copied to a buffer as they come."""
 
-    __slots__ = ("_buffer", "_ends", "_known", "_rows", "entity")
+    __slots__ = ("_buffer", "_ends", "_known", "_max_rows", "_rows", "entity")
 
-    def __init__(self, entity: Entity, buffer: bytearray) -> None:
+    def __init__(self, entity: Entity, buffer: bytearray, max_rows: int) -> None:
         self.entity = entity
+        self._max_rows = max_rows
         self._buffer = buffer
         self._rows: list[tuple[object, ...]] = []
         self._ends = array("i", [0])
@@ -74,7 +85,7 @@ class Chunk:
     @property
     def is_full(self) -> bool:
         """Whether it has as many documents as it may have."""
-        return len(self._rows) >= CHUNK_ROWS
+        return len(self._rows) >= self._max_rows
 
     def add(self, document: Document) -> bool:
         """Take a document; return false, and take nothing, where its payload does not fit."""
@@ -102,4 +113,4 @@ class Chunk:
         columns.insert(_SCHEMA.get_field_index(_PAYLOAD), payloads)
         columns.append(pa.nulls(n_rows, pa.timestamp("us")))
         table = pa.table(columns, schema=_SCHEMA)
-        return Rows(self.entity, table, self._known, self._buffer)
+        return Rows(self.entity, table, self._known, self._buffer, self._ends[-1])

@@ -362,9 +362,9 @@ def _results_arrow(results: Sequence[NodeResult]) -> pa.Table:
 
 
 class Landing:
-    """One load into one warehouse: commits chunk by chunk, in a second thread.
+    """One load into one warehouse: writes chunk by chunk, in a second thread, and commits row groups.
 
-    A killed load leaves its batch `running` and whole chunks; the next load lands what is missing,
+    A killed load leaves its batch `running` and whole row groups; the next load lands what is missing,
     because it compares what is landed with what the sources hold. With `dry_run` nothing is written.
     Secrets in documents are masked, unless `mask` is false.
     """
@@ -392,6 +392,11 @@ class Landing:
         self._in_flight: deque[tuple[Future[tuple[int, int, Mapping[str, int]]], bytearray]] = deque()
         self._chunks: dict[Entity, Chunk] = {}
         self._buffers = Buffers()
+        self._transaction: Counter[Entity] = Counter()
+        self._n_bytes = 0
+        """Documents that were sent to the open transaction, and their bytes: of the reading thread."""
+        self._is_open = False
+        """Whether there is one: of the writing thread."""
         self._source: Source | None = None
         self._counts = Counts()
         self._rejections: list[Rejection] = []
@@ -663,7 +668,8 @@ class Landing:
             if chunk is not None:
                 self._send(chunk)
             buffer = self._buffers.take(len(document.payload))
-            chunk = self._chunks[document.entity] = Chunk(document.entity, buffer)
+            max_rows = chunks.CHUNK_ROWS - self._transaction[document.entity]
+            chunk = self._chunks[document.entity] = Chunk(document.entity, buffer, max_rows)
             chunk.add(document)
         if chunk.is_full:
             self._send(self._chunks.pop(document.entity))
@@ -685,6 +691,9 @@ class Landing:
             self._send(self._chunks.pop(entity))
         while self._in_flight:
             self._collect()
+        self._commit()
+        self._transaction.clear()
+        self._n_bytes = 0
         counts = self._counts
         counts.deleted = sum(len(ids) for ids in vanished.values())
         if self._dry_run:
@@ -749,22 +758,31 @@ class Landing:
         rows = chunk.close()
         while len(self._in_flight) >= CHUNKS_IN_FLIGHT:
             self._collect()
-        commit = self._writer.submit(self._commit, rows, self._current.source_id)
-        self._in_flight.append((commit, rows.buffer))
+        self._transaction[rows.entity] += len(rows.table)
+        self._n_bytes += rows.n_bytes
+        is_last = (
+            self._transaction[rows.entity] >= chunks.CHUNK_ROWS or self._n_bytes >= chunks.TRANSACTION_BYTES
+        )
+        if is_last:
+            self._transaction.clear()
+            self._n_bytes = 0
+        write = self._writer.submit(self._write, rows, self._current.source_id, is_last=is_last)
+        self._in_flight.append((write, rows.buffer))
 
     def _collect(self) -> None:
-        commit, buffer = self._in_flight.popleft()
-        written, unchanged, masked = commit.result()
-        self._buffers.give_back(buffer)  # not where the commit failed: DuckDB may still hold its rows
+        write, buffer = self._in_flight.popleft()
+        written, unchanged, masked = write.result()
+        self._buffers.give_back(buffer)  # not where writing failed: DuckDB may still hold its rows
         self._counts.written += written
         self._counts.unchanged += unchanged
         self._counts.add_masked(masked)
 
-    def _commit(self, rows: Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
-        """Land a chunk in one transaction; return how many documents were written and were unchanged.
+    def _write(self, rows: Rows, source_id: str, *, is_last: bool) -> tuple[int, int, Mapping[str, int]]:
+        """Write a chunk, and commit if it is the last of its transaction.
 
-        And how many secrets of which kinds were masked in those that were written. The hash stays that of
-        the document as it is in the store: it says whether it has changed there.
+        Returns how many documents were written, how many were unchanged, and how many secrets of which kinds
+        were masked in those that were written. The hash stays that of the document as it is in the store: it
+        says whether it has changed there.
         """
         table = f"raw.{rows.entity}"
         changed, touched = rows.table, rows.table.slice(0, 0)
@@ -776,7 +794,9 @@ class Landing:
         if self._dry_run:
             return len(changed), n_unchanged, masked
         cursor = self._cursor
-        cursor.execute("begin")
+        if not self._is_open:
+            cursor.execute("begin")
+            self._is_open = True
         if touched:
             cursor.register("chunk", touched)
             # loaded_at as well: it says since when the new time is one that settles the matter (see RACY);
@@ -804,13 +824,21 @@ class Landing:
                 from chunk""",
                 [source_id, self._now, self._now, self.batch_id],
             )
-        cursor.execute("commit")
         if touched or changed:
             cursor.unregister("chunk")  # which holds its texts
-            self._n_commits += 1
-            if self._n_commits % COMMITS_PER_EMPTYING == 0:
-                self._empty_cache()
+        if is_last:
+            self._commit()
         return len(changed), n_unchanged, masked
+
+    def _commit(self) -> None:
+        """End the transaction, if one is open."""
+        if not self._is_open:
+            return
+        self._cursor.execute("commit")
+        self._is_open = False
+        self._n_commits += 1
+        if self._n_commits % COMMITS_PER_EMPTYING == 0:
+            self._empty_cache()
 
     def _empty_cache(self) -> None:
         """Let DuckDB give up the blocks that it keeps in memory although they are in the file."""

@@ -120,12 +120,12 @@ def killed(warehouse: Warehouse, store: Path) -> None:
         "import os, signal\n"
         "from ingest import chunks, landing\n"
         "from ingest.cli import main\n"
-        "chunks.CHUNK_ROWS, commit, done = 100, landing.Landing._commit, []\n"
-        "def dying(*arguments):\n"
-        "    done.append(commit(*arguments))\n"
+        "chunks.CHUNK_ROWS, write, done = 100, landing.Landing._write, []\n"
+        "def dying(*arguments, is_last):\n"
+        "    done.append(write(*arguments, is_last=is_last))\n"
         "    if len(done) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return done[-1]\n"
-        "landing.Landing._commit = dying\n"
+        "landing.Landing._write = dying\n"
         "main(['load'])\n"
     )
     environment = {"OPENCODE_STORE": str(store), "OPENCODE_WAREHOUSE": str(warehouse.path)}

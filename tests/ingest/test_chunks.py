@@ -13,7 +13,7 @@ from ingest import chunks
 from ingest.chunks import Buffers, Chunk
 from ingest.documents import Document, Entity, Source
 from ingest.landing import Landing
-from ingest.warehouse import scratch_warehouse
+from ingest.warehouse import open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW
 
 ROWS = 4
@@ -33,6 +33,7 @@ def document(n: int, text: str, entity: Entity = "parts") -> Document:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_ROWS", ROWS)
     monkeypatch.setattr(chunks, "CHUNK_BYTES", BYTES)
+    monkeypatch.setattr(chunks, "TRANSACTION_BYTES", 3 * BYTES)
 
 
 @pytest.fixture
@@ -57,9 +58,11 @@ def landed(land: Landing, source: Source) -> dict[tuple[str, str], str]:
 class Slow(Landing):
     """Looks at its rows again a moment after they were landed."""
 
-    def _commit(self, rows: chunks.Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
+    def _write(
+        self, rows: chunks.Rows, source_id: str, *, is_last: bool
+    ) -> tuple[int, int, Mapping[str, int]]:
         before = rows.table.to_pylist()
-        result = super()._commit(rows, source_id)
+        result = super()._write(rows, source_id, is_last=is_last)
         time.sleep(0.002)
         assert rows.table.to_pylist() == before
         return result
@@ -92,33 +95,63 @@ def test_every_payload_lands_as_it_is_however_it_falls_into_chunks(small: None) 
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [
-        ([2] * 9, [4, 4, 1]),
-        ([32, 32, 2], [2, 1]),
-        ([32, 33, 31], [1, 2]),
-        ([64, 64], [1, 1]),
-        ([2, 65, 2], [1, 1, 1]),
-        ([1000], [1]),
+        ([2] * 9, [[4], [4], [1]]),
+        ([32, 32, 2], [[2, 1]]),
+        ([32, 33, 31], [[1, 2]]),
+        ([64, 64], [[1, 1]]),
+        ([2, 65, 2], [[1, 1, 1]]),
+        ([2, 65, 2, 2, 2, 2], [[1, 1, 2], [2]]),
+        ([64, 64, 64, 64, 2], [[1, 1, 1], [1, 1]]),
+        ([1000, 2], [[1], [1]]),
     ],
 )
-def test_a_chunk_ends_where_the_next_document_finds_no_room(
-    small: None, landing: Landing, monkeypatch: pytest.MonkeyPatch, sizes: list[int], expected: list[int]
+def test_a_chunk_ends_without_room_and_a_transaction_where_a_row_group_is_full(
+    small: None,
+    landing: Landing,
+    monkeypatch: pytest.MonkeyPatch,
+    sizes: list[int],
+    expected: list[list[int]],
 ) -> None:
-    rows_of_chunks = []
-    commit = Landing._commit
+    transactions: list[list[int]] = [[]]
+    write, commit = Landing._write, Landing._commit
 
-    def noting(self: Landing, rows: chunks.Rows, source_id: str) -> tuple[int, int, Mapping[str, int]]:
-        rows_of_chunks.append(len(rows.table))
-        return commit(self, rows, source_id)
+    def noting(
+        self: Landing, rows: chunks.Rows, source_id: str, *, is_last: bool
+    ) -> tuple[int, int, Mapping[str, int]]:
+        transactions[-1].append(len(rows.table))
+        return write(self, rows, source_id, is_last=is_last)
 
-    monkeypatch.setattr(Landing, "_commit", noting)
+    def ending(self: Landing) -> None:
+        transactions.append([])
+        commit(self)
+
+    monkeypatch.setattr(Landing, "_write", noting)
+    monkeypatch.setattr(Landing, "_commit", ending)
     source = Source("box", "json", Path("/store"))
     landing.begin_source(source)
     for n, size in enumerate(sizes):
         landing.put(document(n, "x" * (size - 2)))
     landing.end_source({}, None, "ok", None)
 
-    assert rows_of_chunks == expected
+    assert [one for one in transactions if one] == expected
     assert [len(payload) for payload in landed(landing, source).values()] == sizes
+
+
+def test_a_row_group_of_several_chunks_goes_past_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(chunks, "CHUNK_BYTES", 1_000_000)
+    path = tmp_path / "opencode.duckdb"
+    with open_warehouse(path) as connection, Landing(connection, NOW, mask=False) as land:
+        land.begin_batch()
+        source = Source("box", "json", Path("/store"))
+        land.begin_source(source)
+        for n in range(2 * chunks.CHUNK_ROWS):
+            land.put(document(n, f"{n}" * 500))
+        counts = land.end_source({}, None, "ok", None)
+
+        assert counts.written == len(landed(land, source)) == 2 * chunks.CHUNK_ROWS
+        assert path.with_name(path.name + ".wal").stat().st_size < 1_000_000
 
 
 def test_buffers_are_used_again_but_for_those_of_large_documents(small: None) -> None:
@@ -156,7 +189,7 @@ def test_the_buffer_of_a_commit_that_failed_is_not_used_again(
         filled.append(self._buffer)
         return close(self)
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, is_last: bool) -> None:
         raise duckdb.IOException("the disk is full")
 
     monkeypatch.setattr(Chunk, "close", noting)
@@ -166,7 +199,7 @@ def test_the_buffer_of_a_commit_that_failed_is_not_used_again(
         land.begin_source(source)
         for n in range(ROWS):
             land.put(document(n, "first"))
-        monkeypatch.setattr(land, "_commit", fail)
+        monkeypatch.setattr(land, "_write", fail)
         for n in range(ROWS, 2 * ROWS):
             land.put(document(n, "second"))
         with pytest.raises(duckdb.IOException, match="the disk is full"):
