@@ -10,7 +10,7 @@ from ingest.documents import Document, Entity
 CHUNK_ROWS = 2_048
 """A row group: see TRANSACTION_BYTES."""
 
-CHUNK_BYTES = 32 * 1024 * 1024
+CHUNK_BYTES = 8 * 1024 * 1024
 """Payloads of a chunk, unless a single one is larger."""
 
 TRANSACTION_BYTES = 128 * 1024 * 1024

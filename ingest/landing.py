@@ -34,7 +34,8 @@ COMPRESSION = {"zstd_min_string_length": "128", "disabled_compression_methods": 
 trial takes most of the time of writing a column of ids and saves nothing beside the dictionary. profiles.yml
 has the same."""
 
-CHUNKS_IN_FLIGHT = 1
+CHUNKS_IN_FLIGHT = 3
+"""The last chunk of a row group takes DuckDB far longer than the others: meanwhile the next are read."""
 
 CACHE_KEPT = "32MB"
 """What DuckDB keeps of written blocks: left alone, it keeps them until four fifths of the memory are full.
@@ -44,7 +45,7 @@ checkpoint fails and with it the load.
 """
 
 COMMITS_PER_EMPTYING = 4
-"""A chunk leaves some 5 MB of written blocks behind."""
+"""A row group leaves some 5 MB of written blocks behind."""
 
 RESULTS_KEPT = timedelta(days=90)
 """Results of dbt that are older are dropped: a watched store is built many times a day."""

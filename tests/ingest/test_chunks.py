@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest import chunks
 from ingest.chunks import Buffers, Chunk
 from ingest.documents import Document, Entity, Source
-from ingest.landing import Landing
+from ingest.landing import CHUNKS_IN_FLIGHT, Landing
 from ingest.warehouse import open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW
 
@@ -176,7 +176,7 @@ def test_a_load_takes_its_buffers_in_turn(small: None, landing: Landing) -> None
     landing.end_source({}, None, "ok", None)
 
     assert len(taken) == 10
-    assert len({id(buffer) for buffer in taken}) == 2
+    assert len({id(buffer) for buffer in taken}) == CHUNKS_IN_FLIGHT + 1
 
 
 def test_the_buffer_of_a_commit_that_failed_is_not_used_again(
