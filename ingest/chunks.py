@@ -72,13 +72,14 @@ class Buffers:
 class Chunk:
     """Documents of one entity, whose payloads are copied to a buffer as they come."""
 
-    __slots__ = ("_buffer", "_ends", "_known", "_max_rows", "_rows", "entity")
+    __slots__ = ("_buffer", "_end", "_ends", "_known", "_max_rows", "_rows", "entity")
 
     def __init__(self, entity: Entity, buffer: bytearray, max_rows: int) -> None:
         self.entity = entity
         self._max_rows = max_rows
         self._buffer = buffer
         self._rows: list[tuple[object, ...]] = []
+        self._end = 0
         self._ends = array("i", [0])
         self._known: list[str] = []
 
@@ -89,17 +90,17 @@ class Chunk:
 
     def add(self, document: Document) -> bool:
         """Take a document; return false, and take nothing, where its payload does not fit."""
-        payload = document.payload
-        begin = self._ends[-1]
+        _, document_id, session, message, payload, payload_hash, origin, time, size, is_known, _ = document
+        begin = self._end
         end = begin + len(payload)
         if end > len(self._buffer):
             return False
         self._buffer[begin:end] = payload
         self._ends.append(end)
-        _, *ids, _, payload_hash, origin, modified_us, size_bytes, is_known, _ = document
-        self._rows.append((*ids, payload_hash, origin, modified_us, size_bytes))
+        self._end = end
+        self._rows.append((document_id, session, message, payload_hash, origin, time, size))
         if is_known:
-            self._known.append(document.document_id)
+            self._known.append(document_id)
         return True
 
     def close(self) -> Rows:
@@ -113,4 +114,4 @@ class Chunk:
         columns.insert(_SCHEMA.get_field_index(_PAYLOAD), payloads)
         columns.append(pa.nulls(n_rows, pa.timestamp("us")))
         table = pa.table(columns, schema=_SCHEMA)
-        return Rows(self.entity, table, self._known, self._buffer, self._ends[-1])
+        return Rows(self.entity, table, self._known, self._buffer, self._end)

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -113,6 +113,8 @@ class Known:
             is_duplicate = document_id in self._met
             self._met.add(document_id)
             is_known = number is not None or document_id in self._deleted
+            if not (is_known or is_duplicate):
+                return _NEW
             version = None if number is None or is_duplicate else self._version(number)
             return Met(is_known, version, is_duplicate)
         if self._is_met[number]:
@@ -202,6 +204,10 @@ class Met(NamedTuple):
     is_known: bool
     version: tuple[int, int] | None
     is_duplicate: bool
+
+
+_NEW = Met(is_known=False, version=None, is_duplicate=False)
+"""Shared, because most are."""
 
 
 class Document(NamedTuple):
@@ -367,13 +373,13 @@ def check_shape(entity: Entity, value: JsonValue) -> None:
 
     Only what every later step stands on is checked: object or array, and the field that says the kind.
     """
-    if entity in ("todos", "session_diffs"):
+    kind_field = _KIND_FIELDS.get(entity)
+    if kind_field is None and entity in ("todos", "session_diffs"):
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise UnreadableError("wrong_shape", "an array of objects is expected")
         return
     if not isinstance(value, dict):
         raise UnreadableError("wrong_shape", "an object is expected")
-    kind_field = _KIND_FIELDS.get(entity)
     if kind_field is not None and not isinstance(value.get(kind_field), str):
         raise UnreadableError("wrong_shape", f"the field `{kind_field}` is missing or no text")
 
@@ -400,7 +406,7 @@ def make_document(
     *,
     document_id: str,
     ids: Iterable[tuple[str, str]] = (),
-    fields: Iterable[tuple[str, JsonValue]] = (),
+    fields: Sequence[tuple[str, JsonValue]] = (),
     session_id: str | None = None,
     message_id: str | None = None,
     origin: str,
@@ -423,7 +429,7 @@ def make_document(
             raise UnreadableError("duplicate_id", "the same id stands at another place of this store")
         check_size(0 if callable(raw) else len(raw))
         value, n_surrogates = raw() if callable(raw) else parse(raw)
-        if isinstance(value, dict):
+        if fields and isinstance(value, dict):
             value.update(fields)
         check_shape(entity, value)
         value = with_ids(value, ids)

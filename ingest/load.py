@@ -306,8 +306,9 @@ def _load_source(
                 land.count_unchanged(item.n)
             else:
                 land.put(item)
-            if isinstance(item, Rejection):
-                rejections.append((source.root / item.origin if source.kind == "json" else source.root, item))
+                if isinstance(item, Rejection):
+                    path = source.root / item.origin if source.kind == "json" else source.root
+                    rejections.append((path, item))
             if item.entity != entity or land.counts.scanned >= due:
                 report.at(source, item.entity, land.counts)
                 entity, due = item.entity, land.counts.scanned + REPORT_EVERY

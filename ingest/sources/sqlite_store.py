@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -55,6 +55,11 @@ class Table:
     """Field names of the document and the columns they come from: its own, its message's, its session's."""
     fields: tuple[tuple[str, str], ...] = ()
     """Further columns that belong into the document (field, column), where the table has them."""
+    id_names: tuple[str, ...] = field(init=False)
+    """The field names of `ids`."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id_names", tuple(name for name, _ in self.ids))
 
 
 DOCUMENT_TABLES = (
@@ -396,15 +401,17 @@ def _read_documents(
 def _document(table: Table, row: tuple[object, ...], met: Met) -> Document | Rejection:
     """Return what a row holds: its ids, its fields, its time and its document."""
     n_ids = len(table.ids)
-    places = [_text(value) for value in row[:n_ids]]
+    places = [*map(_text, row[:n_ids])]
     updated, data = row[-2:]
     raw = data if isinstance(data, bytes) else b"" if data is None else str(data).encode()
     return make_document(
         table.entity,
         raw,
         document_id=places[0],
-        ids=[(name, place) for (name, _), place in zip(table.ids, places, strict=True)],
-        fields=[(name, _scalar(row[n])) for n, (name, _) in enumerate(table.fields, n_ids)],
+        ids=zip(table.id_names, places, strict=True),
+        fields=[(name, _scalar(row[n])) for n, (name, _) in enumerate(table.fields, n_ids)]
+        if table.fields
+        else (),
         session_id=places[-1],
         message_id=places[1] if n_ids == 3 else None,
         origin=table.name,
