@@ -927,7 +927,8 @@ def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapp
     """Return rows with the secrets in their payloads masked, and how many of each kind were."""
     if rules is None or not rows:
         return rows, {}
-    payloads = rows["payload"].combine_chunks()
+    column = rows["payload"]
+    payloads = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies
     changed, masked = rules.mask_all(payloads)
     if changed:
         is_changed = pa.array([position in changed for position in range(len(payloads))])
