@@ -4,6 +4,7 @@ dbt opens the warehouse itself and would end with DuckDB's error where another p
 plugin it holds the lock of those who write from before it opens the file until it ends.
 """
 
+import gc
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ class Plugin(BasePlugin):
 
         Raises RuntimeError, which dbt shows as its own error, where it cannot be had.
         """
+        # What dbt knows of the project is there now and stays to the end. The collector of garbage would
+        # look through it again and again: a twentieth of a build.
+        gc.freeze()
         paths = [
             Path(attachment.path).resolve()
             for attachment in (self.creds.attach if self.creds else None) or []

@@ -29,7 +29,7 @@ CATALOG = "opencode"
 STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
 """Small row groups because a row holds 10 KB of text; the oldest format that compresses it well."""
 
-COMPRESSION = {"zstd_min_string_length": "128", "disabled_compression_methods": "fsst"}
+COMPRESSION = {"zstd_min_string_length": "24", "disabled_compression_methods": "fsst"}
 """Zstandard also for texts shorter than 4 KB, which DuckDB would leave far larger; and never FSST, whose
 trial takes most of the time of writing a column of ids and saves nothing beside the dictionary. profiles.yml
 has the same."""

@@ -16,9 +16,7 @@ tool_calls as (
         coalesce(error_message, '') as error_message,
         -- A shell's exit code that is there and null; OpenCode's own note at the end of its output.
         tool_name in ('bash', 'shell') and is_exit_null as is_killed,
-        case
-            when tool_name in ('bash', 'shell') then coalesce(tool_result_end, '')
-        end as ending
+        coalesce(tool_output_end, '') as ending
     from {{ changed('int_tool_calls_unioned') }}
 
 ),

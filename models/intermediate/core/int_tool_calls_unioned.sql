@@ -67,7 +67,7 @@ unioned as (
         parts.call_id,
         coalesce(parts.tool_name, 'unknown') as tool_name,
         parts.tool_status as status_recorded,
-        {{ text_end('coalesce(parts.tool_error, parts.tool_output_end)', 400) }} as tool_result_end,
+        parts.tool_output_end,
         parts.tool_error as error_message,
         parts.tool_title as title,
         parts.child_session_id,
@@ -91,9 +91,14 @@ unioned as (
         {{ json_field('items.fields', paths, 'call_id') }} as call_id,
         coalesce({{ json_field('items.fields', paths, 'tool_name') }}, 'unknown') as tool_name,
         {{ json_field('items.fields', paths, 'status_recorded') }} as status_recorded,
-        {{ text_end('coalesce(' ~ json_field('items.fields', paths, 'error_message') ~ ', '
-            ~ json_array_texts(json_field('items.fields', paths, 'content')) ~ ')', 400) }}
-            as tool_result_end,
+        case
+            when
+                {{ json_field('items.fields', paths, 'tool_name') }} in ('bash', 'shell')
+                and {{ json_field('items.fields', paths, 'exit_code') }} is null
+                then {{ text_end(
+                    json_array_texts(json_field('items.fields', paths, 'content')), 400
+                ) }}
+        end as tool_output_end,
         {{ json_field('items.fields', paths, 'error_message') }} as error_message,
         cast(null as {{ dbt.type_string() }}) as title,
         cast(null as {{ dbt.type_string() }}) as child_session_id,

@@ -103,7 +103,12 @@ extracted as (
         {{ json_field('fields', paths, 'tool_name') }} as tool_name,
         {{ json_field('fields', paths, 'call_id') }} as call_id,
         {{ json_field('fields', paths, 'tool_status') }} as tool_status,
-        {{ text_end(json_field('fields', paths, 'tool_output'), 400) }} as tool_output_end,
+        case
+            when
+                {{ json_field('fields', paths, 'tool_name') }} in ('bash', 'shell')
+                and {{ json_field('fields', paths, 'tool_exit_code') }} is null
+                then {{ text_end(json_field('fields', paths, 'tool_output'), 400) }}
+        end as tool_output_end,
         {{ json_field('fields', paths, 'tool_error') }} as tool_error,
         {{ json_field('fields', paths, 'tool_title') }} as tool_title,
         {{ json_is_null('payload', 'state.metadata.exit') }} as is_tool_exit_null,
