@@ -30,9 +30,9 @@ STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
 """Small row groups because a row holds 10 KB of text; the oldest format that compresses it well."""
 
 COMPRESSION = {"zstd_min_string_length": "24", "disabled_compression_methods": "fsst"}
-"""Zstandard also for texts shorter than 4 KB, which DuckDB would leave far larger; and never FSST, whose
-trial takes most of the time of writing a column of ids and saves nothing beside the dictionary. profiles.yml
-has the same."""
+"""Zstandard also for texts shorter than 4 KB, ids among them, which DuckDB would leave far larger; and never
+FSST, whose trial takes most of the time of writing a column of ids. dbt writes with the same: its plugin
+attaches the warehouse first (see dbt_turn)."""
 
 CHUNKS_IN_FLIGHT = 3
 """The last chunk of a row group takes DuckDB far longer than the others: meanwhile the next are read."""
