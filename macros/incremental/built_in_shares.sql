@@ -1,6 +1,6 @@
 {#- For a model that puts long texts together, which an engine does in memory: where it is built as a whole, it is built a
     share of the sessions at a time. The model reads `where {{ is_of_share() }}`, which is of the first share, and calls
-    `insert_other_shares()` as a post hook. `bytes` is a query for the number of bytes that it puts together. -#}
+    `insert_other_shares()` as a post hook. `int_session_shares` says which session is of which share. -#}
 {% macro is_of_share() -%}
     {%- if execute and (this is none or is_partial_build()) -%}
     1 = 1
