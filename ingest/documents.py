@@ -122,13 +122,33 @@ class Known:
         self._is_met[number] = True
         return Met(is_known=True, version=self._version(number), is_duplicate=False)
 
-    def meet_unchanged(
-        self, document_id: str, modified_us: int | None, size_bytes: int | None = None
-    ) -> bool:
+    def meet_many(self, ids: Sequence[str], modified_us: Sequence[int | None]) -> "list[tuple[int, Met]]":
+        """Note that the source has these ids, one after the other; return what is landed of the changed ones.
+
+        That is, position and state of each that is not landed as of its time. One call for many, because a
+        load in which nothing changed does little else.
+        """
+        changed = []
+        times, is_met, met = self._times, self._is_met, self._met
+        n_landed = len(is_met) if self._is_settled else 0
+        numbers = map(self._numbers.get, ids)
+        for position, (number, time) in enumerate(zip(numbers, modified_us, strict=True)):
+            if (
+                number is not None
+                and number < n_landed
+                and not is_met[number]
+                and times[number] == time != _NO_TIME
+                and ids[position] not in met
+            ):
+                is_met[number] = True
+            else:
+                changed.append((position, self.meet(ids[position])))
+        return changed
+
+    def meet_unchanged(self, document_id: str, modified_us: int | None, size_bytes: int) -> bool:
         """Note that the source has this id and say so, if it is landed as of this time and size.
 
-        Says no, and notes nothing, where it was met before or is to be read: `meet` has the rest. Without a
-        size the time alone decides.
+        Says no, and notes nothing, where it was met before or is to be read: `meet` has the rest.
         """
         number = self._numbers.get(document_id)
         if (
@@ -137,7 +157,7 @@ class Known:
             or number >= len(self._is_met)
             or self._is_met[number]
             or self._times[number] != modified_us
-            or (size_bytes is not None and self._sizes[number] != size_bytes)
+            or self._sizes[number] != size_bytes
             or not self._is_settled
             or document_id in self._met
         ):

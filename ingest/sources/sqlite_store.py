@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +37,8 @@ Row = dict[str, JsonValue]
 
 BUSY_TIMEOUT_S = 5.0
 COPY_ATTEMPTS = 3
+ROWS_AT_ONCE = 20_000
+"""Ids and times that are compared with what is landed at once: some 4 MB."""
 _WAL_HEADER = 2
 _RECENT = "where session_id in (select id from session order by time_updated desc limit 20)"
 """OpenCode touches a session at each of its turns, and has an index of messages and parts by session."""
@@ -376,26 +378,37 @@ def _read_documents(
         for row in connection.execute(select):
             yield _document(table, row, known.meet(_text(row[0])))
         return
+    rows = connection.execute(
+        f"select rowid, id, time_updated from {table.name} {_RECENT if only_recent else ''}"  # noqa: S608
+    )
     changed = []
-    n_unchanged = 0
     damage = None
-    try:
-        for row_number, row_id, updated in connection.execute(
-            f"select rowid, id, time_updated from {table.name} {_RECENT if only_recent else ''}"  # noqa: S608
-        ):
-            document_id = _text(row_id)
-            if known.meet_unchanged(document_id, clock_microseconds(updated)):
-                n_unchanged += 1
-            else:
-                changed.append((row_number, known.meet(document_id)))
-    except sqlite3.DatabaseError as error:  # what stands before the damage is still loaded
-        damage = error
-    yield Seen(table.entity, n_unchanged)
+    while damage is None:
+        some, damage = _some_rows(rows)
+        if not some:
+            break
+        numbers, ids, times = zip(*some, strict=True)
+        of_some = known.meet_many([_text(row_id) for row_id in ids], [clock_microseconds(ms) for ms in times])
+        yield Seen(table.entity, len(some) - len(of_some))
+        changed += [(numbers[position], met) for position, met in of_some]
     for row_number, met in changed:
         for row in connection.execute(f"{select} where rowid = ?", (row_number,)):
             yield _document(table, row, met)
     if damage is not None:
         raise damage
+
+
+def _some_rows(
+    rows: sqlite3.Cursor,
+) -> tuple[list[tuple[int, object, object]], sqlite3.DatabaseError | None]:
+    """Return the next rows, and the damage that ends them: what stands before it is still loaded."""
+    some: list[tuple[int, object, object]] = []
+    try:
+        for row in islice(rows, ROWS_AT_ONCE):
+            some.append(row)  # not extend(): those before the damage count
+    except sqlite3.DatabaseError as error:
+        return some, error
+    return some, None
 
 
 def _document(table: Table, row: tuple[object, ...], met: Met) -> Document | Rejection:

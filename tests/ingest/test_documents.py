@@ -281,12 +281,28 @@ def test_what_is_unchanged_is_met_once() -> None:
     assert known.meet("a").is_duplicate
     assert not known.meet_unchanged("b", -1, 0), "it is to be read again"
     assert not known.meet_unchanged("c", 6, 2), "its size is another"
-    assert known.meet_unchanged("c", 6), "without a size the time decides"
+    assert known.meet_unchanged("c", 6, 1)
     assert not known.meet_unchanged("d", 1, 1)
     assert not known.meet_unchanged("new", 1, 1)
     assert known.vanished() == ["b"], "what is asked for and not unchanged is not met yet"
     assert known.meet("b") == (True, None, False)
     assert known.vanished() == []
+
+
+def test_of_many_ids_those_that_are_unchanged_are_met() -> None:
+    known = Known({"a": (5, 7), "b": None, "c": (6, 1), "e": (8, 1)}, deleted=["d"])
+
+    changed = known.meet_many(["a", "b", "c", "d", "new", "a"], [5, -1, 7, 1, None, 5])
+
+    assert changed == [
+        (1, Met(True, None, False)),  # to be read whatever its time says
+        (2, Met(True, (6, 1), False)),  # of another time
+        (3, Met(True, None, False)),  # was deleted
+        (4, Met(False, None, False)),
+        (5, Met(True, None, True)),  # was met before
+    ]
+    assert known.vanished() == ["e"]
+    assert known.again(is_settled=False).meet_many(["a"], [5]) == [(0, Met(True, None, False))]
 
 
 def test_another_reading_knows_what_is_landed_and_has_met_nothing() -> None:
