@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import questions
 
@@ -36,6 +38,9 @@ def test_an_empty_store_builds_and_passes_every_test_unit_tests_included(
     (tmp_path / "storage").mkdir()
     warehouse = new_warehouse(tmp_path)
     warehouse.load()
+    # how full the disk is of the machine that tests is not what is tested
+    with closing(duckdb.connect(str(warehouse.path))) as connection:
+        connection.execute("update raw.storage_measurements set disk_free_bytes = disk_total_bytes")
     assert "PASS" in warehouse.dbt("build", "--warn-error")
     for table in ("projects", "project_aliases", "sessions", "messages", "parts"):
         assert warehouse.one(f"select count(*) from {table}") == 0
