@@ -13,6 +13,9 @@ CHUNK_ROWS = 2_048
 CHUNK_BYTES = 8 * 1024 * 1024
 """Payloads of a chunk, unless a single one is larger."""
 
+PIECE_BYTES = 32 * 1024 * 1024
+"""Payloads that are held as Python's own objects at once, where documents are not written as they come."""
+
 TRANSACTION_BYTES = 128 * 1024 * 1024
 """Payloads of the chunks that are committed together, unless they fill a row group before.
 

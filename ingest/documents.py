@@ -393,13 +393,13 @@ def check_shape(entity: Entity, value: JsonValue) -> None:
 
     Only what every later step stands on is checked: object or array, and the field that says the kind.
     """
-    kind_field = _KIND_FIELDS.get(entity)
-    if kind_field is None and entity in ("todos", "session_diffs"):
+    if entity in ("todos", "session_diffs"):
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise UnreadableError("wrong_shape", "an array of objects is expected")
         return
     if not isinstance(value, dict):
         raise UnreadableError("wrong_shape", "an object is expected")
+    kind_field = _KIND_FIELDS.get(entity)
     if kind_field is not None and not isinstance(value.get(kind_field), str):
         raise UnreadableError("wrong_shape", f"the field `{kind_field}` is missing or no text")
 

@@ -26,7 +26,7 @@ from ingest.sync_state import Transition
 CATALOG = "opencode"
 """The stem of every warehouse file: views keep the catalog's name."""
 
-STORAGE = "row_group_size 2048, storage_version 'v1.2.0'"
+STORAGE = f"row_group_size {chunks.CHUNK_ROWS}, storage_version 'v1.2.0'"
 """Small row groups because a row holds 10 KB of text; the oldest format that compresses it well."""
 
 COMPRESSION = {"zstd_min_string_length": "24", "disabled_compression_methods": "fsst"}
@@ -599,7 +599,7 @@ class Landing:
         for source_id, document_id, size in rows:
             chunk.append((source_id, document_id))
             n_bytes += size
-            if len(chunk) >= chunks.CHUNK_ROWS or n_bytes >= chunks.CHUNK_BYTES:
+            if len(chunk) >= chunks.CHUNK_ROWS or n_bytes >= chunks.PIECE_BYTES:
                 yield chunk
                 chunk, n_bytes = [], 0
         if chunk:

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.chunks import CHUNK_ROWS
+from ingest.chunks import CHUNK_ROWS, PIECE_BYTES
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source, compact
 from ingest.errors import SourceError
 from ingest.landing import RACY
 from ingest.load import READERS, refusal
 from ingest.sources import json_store, sqlite_store
-
-PIECE_BYTES = 32 * 1024 * 1024
-"""Payloads of what is landed at once, while the next change waits."""
 
 HALF_WRITTEN = frozenset({"empty", "truncated", "not_json", "not_utf8"})
 """What a file looks like while OpenCode writes it: files are rewritten in place."""

@@ -53,26 +53,21 @@ class Table:
 
     entity: Entity
     name: str
-    ids: tuple[tuple[str, str], ...]
-    """Field names of the document and the columns they come from: its own, its message's, its session's."""
-    fields: tuple[tuple[str, str], ...] = ()
-    """Further columns that belong into the document (field, column), where the table has them."""
-    id_names: tuple[str, ...] = field(init=False)
-    """The field names of `ids`."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "id_names", tuple(name for name, _ in self.ids))
+    ids: Mapping[str, str]
+    """Columns by the field of the document they are named in: its own id, its message's, its session's."""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Further columns, by the field that they become, where the table has them."""
 
 
 DOCUMENT_TABLES = (
-    Table("messages", "message", (("id", "id"), ("sessionID", "session_id"))),
+    Table("messages", "message", {"id": "id", "sessionID": "session_id"}),
     Table(
         "session_messages",
         "session_message",
-        (("id", "id"), ("sessionID", "session_id")),
-        (("type", "type"), ("seq", "seq")),
+        {"id": "id", "sessionID": "session_id"},
+        {"type": "type", "seq": "seq"},
     ),
-    Table("parts", "part", (("id", "id"), ("messageID", "message_id"), ("sessionID", "session_id"))),
+    Table("parts", "part", {"id": "id", "messageID": "message_id", "sessionID": "session_id"}),
 )
 
 SESSION_COLUMNS = frozenset(
@@ -370,27 +365,26 @@ def _read_documents(
     _require(tables, table.name)
     if table.name not in tables:
         return
-    present = tuple(field for field in table.fields if field[1] in tables[table.name])
+    present = {name: column for name, column in table.fields.items() if column in tables[table.name]}
     table = replace(table, fields=present)
-    columns = [column for _, column in (*table.ids, *table.fields)]
+    columns = [*table.ids.values(), *present.values()]
     select = f"select {', '.join(columns)}, time_updated, data from {table.name}"  # noqa: S608 - constants
     if not known and not only_recent:
         for row in connection.execute(select):
             yield _document(table, row, known.meet(_text(row[0])))
         return
-    rows = connection.execute(
-        f"select rowid, id, time_updated from {table.name} {_RECENT if only_recent else ''}"  # noqa: S608
-    )
+    which = _RECENT if only_recent else ""
+    query = f"select rowid, id, time_updated from {table.name} {which}"  # noqa: S608 - constants
     changed = []
     damage = None
-    while damage is None:
-        some, damage = _some_rows(rows)
-        if not some:
-            break
-        numbers, ids, times = zip(*some, strict=True)
-        of_some = known.meet_many([_text(row_id) for row_id in ids], [clock_microseconds(ms) for ms in times])
-        yield Seen(table.entity, len(some) - len(of_some))
-        changed += [(numbers[position], met) for position, met in of_some]
+    try:
+        for rows in _in_batches(connection, query):
+            numbers, ids, times = zip(*rows, strict=True)
+            of_these = known.meet_many([*map(_text, ids)], [*map(clock_microseconds, times)])
+            yield Seen(table.entity, len(rows) - len(of_these))
+            changed += [(numbers[position], met) for position, met in of_these]
+    except sqlite3.DatabaseError as error:
+        damage = error
     for row_number, met in changed:
         for row in connection.execute(f"{select} where rowid = ?", (row_number,)):
             yield _document(table, row, met)
@@ -398,17 +392,17 @@ def _read_documents(
         raise damage
 
 
-def _some_rows(
-    rows: sqlite3.Cursor,
-) -> tuple[list[tuple[int, object, object]], sqlite3.DatabaseError | None]:
-    """Return the next rows, and the damage that ends them: what stands before it is still loaded."""
-    some: list[tuple[int, object, object]] = []
+def _in_batches(connection: sqlite3.Connection, query: str) -> Iterator[list[tuple[int, object, object]]]:
+    """Yield the rows of a query by the thousand; raise where one is damaged, after those before it."""
+    n_read = 0
+    rows = connection.execute(query)
     try:
-        for row in islice(rows, ROWS_AT_ONCE):
-            some.append(row)  # not extend(): those before the damage count
-    except sqlite3.DatabaseError as error:
-        return some, error
-    return some, None
+        while batch := rows.fetchmany(ROWS_AT_ONCE):
+            n_read += len(batch)
+            yield batch
+    except sqlite3.DatabaseError:  # with one row a whole batch is lost
+        for row in islice(connection.execute(query), n_read, None):
+            yield [row]
 
 
 def _document(table: Table, row: tuple[object, ...], met: Met) -> Document | Rejection:
@@ -421,10 +415,8 @@ def _document(table: Table, row: tuple[object, ...], met: Met) -> Document | Rej
         table.entity,
         raw,
         document_id=places[0],
-        ids=zip(table.id_names, places, strict=True),
-        fields=[(name, _scalar(row[n])) for n, (name, _) in enumerate(table.fields, n_ids)]
-        if table.fields
-        else (),
+        ids=zip(table.ids, places, strict=True),
+        fields=[(name, _scalar(row[n])) for n, name in enumerate(table.fields, n_ids)],
         session_id=places[-1],
         message_id=places[1] if n_ids == 3 else None,
         origin=table.name,

@@ -166,10 +166,17 @@ def test_buffers_are_used_again_but_for_those_of_large_documents(small: None) ->
     assert buffers.take(BYTES) is not large
 
 
-def test_a_load_takes_its_buffers_in_turn(small: None, landing: Landing) -> None:
+def test_a_load_takes_its_buffers_in_turn(
+    small: None, landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken = []
-    take = landing._buffers.take
-    landing._buffers.take = lambda n_bytes: taken.append(take(n_bytes)) or taken[-1]  # type: ignore[method-assign, func-returns-value]
+    take = Buffers.take
+
+    def noting(self: Buffers, n_bytes: int) -> bytearray:
+        taken.append(take(self, n_bytes))
+        return taken[-1]
+
+    monkeypatch.setattr(Buffers, "take", noting)
     landing.begin_source(Source("box", "json", Path("/store")))
     for n in range(10 * ROWS):
         landing.put(document(n, "x"))
