@@ -163,12 +163,10 @@ class Lab:
         with self._copy(cold.warehouse, "warm") as warehouse:
             for n in range(self.plan.warm_loads):
                 self.say(f"{layout}: {what}, {n + 1} of {self.plan.warm_loads}")
-                if add is not None:
-                    add()
+                added = None if add is None else add()
                 if layout == "json":
                     floor.spent.append(self._floor("walk", cold.store.path / "storage"))
-                n_new = stores.SESSION_DOCUMENTS if add is not None else 0
-                loads.spent.append(self._load(cold.store.path, warehouse, None, n_written=n_new))
+                loads.spent.append(self._load(cold.store.path, warehouse, added))
         return WarmLoads(floor if layout == "json" else None, loads)
 
     def builds(self, scale: Scale) -> Builds:
@@ -223,9 +221,8 @@ class Lab:
                     )
                     warehouse = warehouses[scale]
                     if scale in added:
-                        added[scale]()
                         path = self.store("sqlite", scale).path
-                        load = self._load(path, warehouse, None, n_written=stores.SESSION_DOCUMENTS)
+                        load = self._load(path, warehouse, added[scale]())
                         found.loads[scale].spent.append(load)
                     found.builds[scale].spent.append(
                         self._dbt(warehouse, "build", *self.plan.incremental_build)
@@ -305,15 +302,14 @@ class Lab:
         self,
         store: Path,
         warehouse: Path,
-        totals: Totals | None,
+        news: Totals | None,
         *flags: str,
-        n_written: int = 0,
     ) -> Spent:
-        """Load a store, and compare what the loader says it did with what the store holds."""
+        """Load a store, and compare what the loader says it did with what is new in the store."""
         command = [sys.executable, "-m", "ingest", "load", "--json", "--store", str(store)]
         spent = self._run([*command, "--warehouse", str(warehouse), *flags], warehouse)
         counts = orjson.loads(spent.output)["counts"]
-        expected = n_written if totals is None else totals.n_documents
+        expected = 0 if news is None else news.n_documents
         if (counts["written"], counts["rejected"], counts["deleted"]) != (expected, 0, 0):
             raise BenchError(
                 f"The load of {store} wrote {counts['written']:,} documents, rejected {counts['rejected']:,} "

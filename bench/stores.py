@@ -27,6 +27,7 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 SEED = 7
 SESSION_DOCUMENTS = 200
+"""About: the last message of a session takes no more parts than there are of its kind."""
 DATABASE = "opencode.db"
 FOLDER_BLOCK = 4096
 """What a file takes of a disk at least, on average half of it more than its bytes."""
@@ -73,15 +74,6 @@ class Totals:
             # As JSON has it: a float has more digits than were written.
             self.cost_usd = str(Decimal(self.cost_usd) + Decimal(repr(record.document["cost"])))
 
-    def plus(self, other: "Totals") -> "Totals":
-        """Return the totals of both."""
-        return Totals(
-            {kind: n + other.documents[kind] for kind, n in self.documents.items()},
-            self.n_bytes + other.n_bytes,
-            {name: n + other.tokens[name] for name, n in self.tokens.items()},
-            str(Decimal(self.cost_usd) + Decimal(other.cost_usd)),
-        )
-
 
 @dataclass(slots=True)
 class Store:
@@ -95,16 +87,15 @@ class Store:
 
     @contextmanager
     def growing(self) -> Iterator[Callable[[], Totals]]:
-        """Yield a function that adds one more session and returns the totals then; take all out at the end.
+        """Yield a function that adds one more session and returns its totals; take all out at the end.
 
         What is added is noted first: should this be killed, the next use of the store takes it out.
         """
         template = history.read_template(self.sample)
         n_added = 0
-        totals = self.totals
 
         def add() -> Totals:
-            nonlocal n_added, totals
+            nonlocal n_added
             n_added += 1
             # Hours apart, and behind everything that is there.
             starts_ms = HISTORY_ENDS_MS + n_added * 7_200_000
@@ -115,8 +106,7 @@ class Store:
                 record.document["id"] for record in records if record.kind == "session"
             }
             (self.path / _ADDED).write_bytes(orjson.dumps(sorted(noted)))
-            totals = totals.plus(_write(self.path, self.layout, self.sample, records, is_new=False))
-            return totals
+            return _write(self.path, self.layout, self.sample, records, is_new=False)
 
         try:
             yield add

@@ -88,10 +88,11 @@ def test_a_store_loads_whole_and_one_more_session_alone(tmp_path: Path, layout: 
     assert first["counts"]["written"] == store.totals.n_documents
     assert (first["counts"]["rejected"], first["problems"]) == (0, [])
     with store.growing() as add:
-        totals = add()
-        second = load(store, warehouse)
-    assert second["counts"]["written"] == SESSION_DOCUMENTS == totals.n_documents - store.totals.n_documents
-    assert (second["counts"]["rejected"], second["counts"]["deleted"]) == (0, 0)
+        for _ in range(5):  # they differ in length
+            added = add()
+            counts = load(store, warehouse)["counts"]
+            assert counts["written"] == added.n_documents == pytest.approx(SESSION_DOCUMENTS, rel=0.05)
+            assert (counts["rejected"], counts["deleted"]) == (0, 0)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
