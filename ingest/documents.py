@@ -114,7 +114,7 @@ class Known:
             self._met.add(document_id)
             is_known = number is not None or document_id in self._deleted
             if not (is_known or is_duplicate):
-                return _NEW
+                return NEW
             version = None if number is None or is_duplicate else self._version(number)
             return Met(is_known, version, is_duplicate)
         if self._is_met[number]:
@@ -226,7 +226,7 @@ class Met(NamedTuple):
     is_duplicate: bool
 
 
-_NEW = Met(is_known=False, version=None, is_duplicate=False)
+NEW = Met(is_known=False, version=None, is_duplicate=False)
 """Shared, because most are."""
 
 

@@ -14,7 +14,6 @@ from typing import TypeAlias
 import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ingest import __version__, chunks, masking
 from ingest.artifacts import NodeResult, Run
@@ -535,17 +534,21 @@ class Landing:
         known = {}
         for entity in ENTITIES:
             rows = self._connection.execute(
-                f"""select document_id, size_bytes, deleted_at is not null as is_deleted,
+                f"""select document_id, size_bytes,
                     case when $is_settled and origin_modified_at < loaded_at - $racy::interval
                         then epoch_us(origin_modified_at) else -1 end as modified_us
-                from raw.{entity} where source_id = $source""",
+                from raw.{entity} where source_id = $source and deleted_at is null""",
                 {"is_settled": not (rehash or migrated), "racy": RACY, "source": source.source_id},
             ).to_arrow_table()
-            deleted = rows.filter(rows["is_deleted"])["document_id"].to_pylist()
-            if deleted:
-                rows = rows.filter(pc.invert(rows["is_deleted"]))
+            deleted = self._connection.execute(
+                f"select document_id from raw.{entity} where source_id = ? and deleted_at is not null",
+                [source.source_id],
+            ).fetchall()
             known[entity] = Known.of_arrays(
-                _values(rows["document_id"]), _array(rows["modified_us"]), _array(rows["size_bytes"]), deleted
+                rows["document_id"].to_pylist(),
+                _array(rows["modified_us"]),
+                _array(rows["size_bytes"]),
+                (row[0] for row in deleted),
             )
         return known
 
@@ -931,15 +934,12 @@ def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapp
     payloads = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies
     changed, masked = rules.mask_all(payloads)
     if changed:
+        import pyarrow.compute as pc  # see masking
+
         is_changed = pa.array([position in changed for position in range(len(payloads))])
         payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
         rows = rows.set_column(rows.schema.get_field_index("payload"), "payload", payloads)
     return rows, masked
-
-
-def _values(column: pa.ChunkedArray) -> Iterator[str]:
-    for chunk in column.chunks:
-        yield from chunk.to_pylist()
 
 
 def _array(column: pa.ChunkedArray) -> "array[int]":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.documents import (
+    NEW,
     Document,
     Entity,
     JsonValue,
@@ -168,10 +169,11 @@ def read(
 ) -> Iterator[Document | Rejection | Seen]:
     """Yield the rows that are new or changed as documents, what cannot be read, and counts of the unchanged.
 
-    Notes in `known` every id it meets. With `only_recent` of messages and parts only those of the sessions
-    touched last are looked at: nothing follows from what is not met. Raises SourceError at the end where the
-    database is locked, damaged or of a schema not known here: what could be read has been yielded by then,
-    but nothing may be concluded from what is missing.
+    Notes in `known` every id that it meets, but for those of messages and parts where nothing is landed and
+    the database vouches that none comes twice. With `only_recent` of messages and parts only those of the
+    sessions touched last are looked at: nothing follows from what is not met. Raises SourceError at the end
+    where the database is locked, damaged or of a schema not known here: what could be read has been yielded
+    by then, but nothing may be concluded from what is missing.
     """
     problems: list[str] = []
     with _open(source.root) as connection:
@@ -370,8 +372,11 @@ def _read_documents(
     columns = [*table.ids.values(), *present.values()]
     select = f"select {', '.join(columns)}, time_updated, data from {table.name}"  # noqa: S608 - constants
     if not known and not only_recent:
+        has_key = _has_key(connection, table.name)
         for row in connection.execute(select):
-            yield _document(table, row, known.meet(_text(row[0])))
+            document_id = _text(row[0])
+            is_new = has_key and document_id.isascii()  # other bytes might be read as the same text
+            yield _document(table, row, NEW if is_new else known.meet(document_id))
         return
     which = _RECENT if only_recent else ""
     query = f"select rowid, id, time_updated from {table.name} {which}"  # noqa: S608 - constants
@@ -380,7 +385,11 @@ def _read_documents(
     try:
         for rows in _in_batches(connection, query):
             numbers, ids, times = zip(*rows, strict=True)
-            of_these = known.meet_many([*map(_text, ids)], [*map(clock_microseconds, times)])
+            texts = [
+                row_id.decode("utf-8", "replace") if isinstance(row_id, bytes) else _text(row_id)
+                for row_id in ids
+            ]
+            of_these = known.meet_many(texts, [*map(clock_microseconds, times)])
             yield Seen(table.entity, len(rows) - len(of_these))
             changed += [(numbers[position], met) for position, met in of_these]
     except sqlite3.DatabaseError as error:
@@ -390,6 +399,18 @@ def _read_documents(
             yield _document(table, row, met)
     if damage is not None:
         raise damage
+
+
+def _has_key(connection: sqlite3.Connection, table: str) -> bool:
+    """Return whether no two rows of a table have the same id, which is a text; false where it is damaged."""
+    keys = connection.execute("select name from pragma_table_info(?) where pk > 0", (table,))
+    if [_text(name) for (name,) in keys] != ["id"]:
+        return False
+    other = f"select 1 from {table} where typeof(id) <> 'text' limit 1"  # noqa: S608 - constants
+    try:
+        return connection.execute(other).fetchone() is None
+    except sqlite3.DatabaseError:  # its rows will tell
+        return False
 
 
 def _in_batches(connection: sqlite3.Connection, query: str) -> Iterator[list[tuple[int, object, object]]]:

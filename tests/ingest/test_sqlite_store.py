@@ -386,6 +386,21 @@ def test_rows_without_an_id_of_their_own_are_rejected_at_every_load(store: Path)
     assert warm[2] == 2
 
 
+def test_ids_that_no_two_rows_can_share_are_not_kept(store: Path) -> None:
+    for keyed in (True, False):
+        if not keyed:
+            change(
+                store,
+                "create table t as select * from part",
+                "drop table part",
+                "alter table t rename to part",
+            )
+        known = nothing_known()
+        read_all(source_of(store), known)
+
+        assert known["parts"].meet("prt_1_1").is_duplicate is not keyed
+
+
 def test_only_rows_with_a_new_time_are_read_again(store: Path) -> None:
     known = nothing_known()
     known["messages"] = Known({"msg_1": (LONG_AGO_MS * 1000, 1), "msg_gone": (1, 1)}, deleted=["msg_2"])
