@@ -84,7 +84,7 @@ alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is o
 
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage, on two processes"
-	@$(BIN)/pytest --cov --numprocesses 2
+	@$(BIN)/pytest --cov --numprocesses 2 --durations 15 --durations-min 10
 
 soak: ready ## Let everything go wrong that can for 30 minutes, then compare every document: make soak MINUTES=5
 	@mkdir -p target && rm -f target/soak.json

@@ -1,10 +1,11 @@
 """The table of targets, line by line, from measurements."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import sub
 
 from bench.errors import BenchError
 from bench.lab import SCALES, Lab, Scale
-from bench.lines import Group, Line, at_most, ratio
+from bench.lines import Group, Line, at_most, compared, ratio
 from bench.measure import Figure, Runs
 from bench.stores import Layout
 
@@ -108,7 +109,7 @@ def incremental(lab: Lab) -> list[Line]:
             measured=one,
             floor=empty,
             floor_is="the same on an empty store",
-            value=one.median - empty.median,
+            value=compared(one, empty, sub),
             unit="s",
             target=4.0,
             target_is="floor + 4 s",

@@ -1,6 +1,9 @@
 """A line of the report: something measured, perhaps a floor below it, a target, and whether it is met."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import truediv
+from statistics import median
 from typing import Literal, TypeAlias
 
 from bench.measure import Figure
@@ -49,7 +52,19 @@ def ratio(
     name: str, group: Group, what: str, measured: Figure, floor: Figure, floor_is: str, target: float
 ) -> Line:
     """Return a line whose target is a multiple of a floor that was measured in the same run."""
-    return Line(name, group, what, measured, floor, floor_is, measured.median / floor.median, "x", target)
+    value = compared(measured, floor, truediv)
+    return Line(name, group, what, measured, floor, floor_is, value, "x", target)
+
+
+def compared(measured: Figure, floor: Figure, how: Callable[[float, float], float]) -> float:
+    """Return the median of how each value compares with the floor that was measured beside it, in turn.
+
+    A machine's speed drifts within a run, and what stands side by side had the same. Where one was measured
+    more often than the other, the medians are compared.
+    """
+    if len(measured.values) != len(floor.values):
+        return how(measured.median, floor.median)
+    return median(map(how, measured.values, floor.values))
 
 
 def at_most(name: str, group: Group, what: str, measured: Figure, target: float) -> Line:

@@ -1,19 +1,35 @@
 """When a target is met."""
 
+from operator import sub
+
 import pytest
 
-from bench.lines import at_most, ratio
+from bench.lines import at_most, compared, ratio
 from bench.measure import Figure
 
 
 @pytest.mark.parametrize(
-    ("seconds", "met"), [((3.9, 4.0, 100.0), True), ((4.1, 4.01, 0.1), False), ((4.0,), True)]
+    ("seconds", "value", "met"),
+    [
+        ((2.0, 4.0, 100.0), 4.0, True),
+        ((8.0, 8.2, 8.1), 8.2, False),
+        ((4.5, 4.0), 4.25, False),  # not in turn with the floor
+        ((4.0,), 4.0, True),
+    ],
 )
-def test_a_ratio_is_of_medians_and_met_up_to_its_target(seconds: tuple[float, ...], met: bool) -> None:
+def test_a_ratio_is_the_median_of_those_to_the_floor_beside_and_met_up_to_its_target(
+    seconds: tuple[float, ...], value: float, met: bool
+) -> None:
     line = ratio("x", "load", "x", Figure("s", seconds), Figure("s", (0.5, 1.0, 1.5)), "floor", 4.0)
     assert line.met is met
     assert line.unit == "x"
-    assert line.value == sorted(seconds)[len(seconds) // 2]
+    assert line.value == pytest.approx(value)
+
+
+def test_a_machine_that_slows_down_changes_no_comparison() -> None:
+    measured, floor = Figure("s", (3.0, 6.0, 12.0)), Figure("s", (1.0, 2.0, 4.0))
+    assert ratio("x", "load", "x", measured, floor, "floor", 4.0).value == 3.0
+    assert compared(measured, floor, sub) == 4.0
 
 
 @pytest.mark.parametrize(("unit", "value", "met"), [("s", 2.0, True), ("ms", 2.0, True), ("MB", 9.0, False)])
