@@ -62,7 +62,7 @@ def _machine(results: Results) -> str:
 def _lines(lines: Sequence[Mapping[str, Any]]) -> str:
     n_met = sum(line["met"] for line in lines)
     rows = [
-        "| what | measured | runs | floor | ratio | target | met | command |",
+        "| what | measured | runs | floor | to the floor | target | met | command |",
         "|---|---:|---:|---|---:|---|---|---|",
     ]
     rows.extend(line_row(line) for line in lines)
@@ -73,7 +73,6 @@ def line_row(line: Mapping[str, Any]) -> str:
     """Return the row of a line, in Markdown."""
     measured, floor = line["measured"], line["floor"]
     below = "" if floor is None else f"{amount(floor['median'], floor['unit'])} ({line['floor_is']})"
-    share = "" if floor is None else amount(line["shown"] / floor["median"], "x")
     target = line["target_is"] or amount(line["target"], line["unit"])
     return " | ".join(
         [
@@ -81,12 +80,24 @@ def line_row(line: Mapping[str, Any]) -> str:
             amount(line["shown"], measured["unit"]),
             str(len(measured["values"])),
             below,
-            share,
+            _to_floor(line),
             f"≤ {target}",
             "yes" if line["met"] else "**no**",
             f"`make bench ONLY={line['group']}` |",
         ]
     )
+
+
+def _to_floor(line: Mapping[str, Any]) -> str:
+    """Return how what was measured compares with the floor beside it: the quotient, or what is more."""
+    value, floor = line["value"], line["floor"]
+    if floor is None:
+        return ""
+    if line["unit"] == "x":
+        return amount(value, "x")
+    if value == line["shown"]:  # the floor is a part of the target
+        return amount(value / floor["median"], "x")
+    return f"{'+' if value >= 0 else '−'}{amount(abs(value), line['unit'])}"
 
 
 def amount(value: float, unit: str) -> str:

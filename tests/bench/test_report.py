@@ -108,6 +108,19 @@ def test_a_row_has_everything_that_a_reader_compares_and_the_command() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"value": 3.4}, "3.40 x"),  # of each pair, not of the medians
+        ({"value": 2.5, "unit": "s"}, "+2.50 s"),
+        ({"value": -0.5, "unit": "s"}, "−0.50 s"),
+        ({"value": 12.0, "unit": "s"}, "3.00 x"),
+    ],
+)
+def test_a_row_shows_what_is_compared_with_the_target(changes: dict[str, Any], shown: str) -> None:
+    assert f"(reading alone) | {shown} | ≤" in line_row(line("x", "incremental", **changes))
+
+
 def test_a_row_without_a_floor_has_no_ratio() -> None:
     assert line_row(LINES[2]) == (
         "| what build is | 12.0 s | 3 |  |  | ≤ 45.0 s | yes | `make bench ONLY=build` |"
