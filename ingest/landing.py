@@ -14,6 +14,7 @@ from typing import TypeAlias
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest import __version__, chunks, masking
 from ingest.artifacts import NodeResult, Run
@@ -934,8 +935,6 @@ def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapp
     payloads = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies
     changed, masked = rules.mask_all(payloads)
     if changed:
-        import pyarrow.compute as pc  # see masking
-
         is_changed = pa.array([position in changed for position in range(len(payloads))])
         payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
         rows = rows.set_column(rows.schema.get_field_index("payload"), "payload", payloads)

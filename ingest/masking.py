@@ -12,6 +12,7 @@ from importlib import resources
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.documents import JsonValue, canonical
 
@@ -286,8 +287,6 @@ def _shortened(pattern: str) -> str:
 
 
 def _found(hint: str, payloads: pa.Array) -> list[int]:
-    import pyarrow.compute as pc  # not at the top: it takes its time, and most loads change nothing
-
     positions: list[int] = pc.indices_nonzero(pc.match_substring_regex(payloads, pattern=hint)).to_pylist()
     return positions
 

@@ -379,17 +379,13 @@ def _read_documents(
             yield _document(table, row, NEW if is_new else known.meet(document_id))
         return
     which = _RECENT if only_recent else ""
-    query = f"select rowid, id, time_updated from {table.name} {which}"  # noqa: S608 - constants
+    query = f"select rowid, id, time_updated from {table.name} {which}"  # noqa: S608 - of DOCUMENT_TABLES
     changed = []
     damage = None
     try:
         for rows in _in_batches(connection, query):
             numbers, ids, times = zip(*rows, strict=True)
-            texts = [
-                row_id.decode("utf-8", "replace") if isinstance(row_id, bytes) else _text(row_id)
-                for row_id in ids
-            ]
-            of_these = known.meet_many(texts, [*map(clock_microseconds, times)])
+            of_these = known.meet_many([*map(_text, ids)], [*map(clock_microseconds, times)])
             yield Seen(table.entity, len(rows) - len(of_these))
             changed += [(numbers[position], met) for position, met in of_these]
     except sqlite3.DatabaseError as error:
@@ -406,7 +402,7 @@ def _has_key(connection: sqlite3.Connection, table: str) -> bool:
     keys = connection.execute("select name from pragma_table_info(?) where pk > 0", (table,))
     if [_text(name) for (name,) in keys] != ["id"]:
         return False
-    other = f"select 1 from {table} where typeof(id) <> 'text' limit 1"  # noqa: S608 - constants
+    other = f"select 1 from {table} where typeof(id) <> 'text' limit 1"  # noqa: S608 - of DOCUMENT_TABLES
     try:
         return connection.execute(other).fetchone() is None
     except sqlite3.DatabaseError:  # its rows will tell
