@@ -34,7 +34,9 @@ def snapshot(day: str, **models: dict[str, Any] | None) -> Any:
 
 def rows_of(history: dict[Any, Any]) -> list[dict[str, str]]:
     """Return the seed's rows as a reader of the CSV sees them."""
-    text = tool.seed_text(tool.seed_rows(history, {"claude": "Anthropic", "claude-x": "Someone"}))
+    text = tool.seed_text(
+        tool.seed_rows(history, {"claude": (2, "Anthropic"), "claude-x": (2, "nobody"), "x": (1, "Someone")})
+    )
     return list(csv.DictReader(io.StringIO(text)))
 
 
@@ -138,7 +140,7 @@ def test_a_tier_begins_one_token_beyond_its_limit() -> None:
     assert found == [("new", "0"), ("new", "32001"), ("new", "272001"), ("old", "0"), ("old", "200001")]
 
 
-def test_prices_are_plain_digits_and_vendors_go_by_the_longest_beginning() -> None:
+def test_prices_are_plain_digits_and_vendors_go_by_parts_of_the_name() -> None:
     history = tool.trace(
         [
             snapshot(

@@ -14,9 +14,9 @@ messages as (
 vendors as (
 
     select
-        model_name_prefix,
+        model_name,
         vendor
-    from {{ ref('model_vendors') }}
+    from {{ ref('int_model_vendors_matched') }}
 
 ),
 
@@ -27,26 +27,10 @@ used as (
         -- two providers whose names hold a slash may share an id
         min(provider_id) as provider_id,
         coalesce({{ regex_extract('model_id', '([^/]+)$') }}, model_id) as model_name,
-        min(created_at) as first_used_at,
-        max(created_at) as last_used_at
+        min({{ within_history('created_at') }}) as first_used_at,
+        max({{ within_history('created_at') }}) as last_used_at
     from messages
     group by model_id
-
-),
-
--- The longest prefix that fits says who made the model, whoever serves it.
-matched as (
-
-    select
-        used.model_id,
-        vendors.vendor,
-        row_number() over (
-            partition by used.model_id
-            order by length(vendors.model_name_prefix) desc, vendors.model_name_prefix asc
-        ) as fit
-    from used
-    inner join vendors
-        on lower(used.model_name) like vendors.model_name_prefix || '%'
 
 ),
 
@@ -59,14 +43,14 @@ described as (
 
         -- strings
         used.model_name,
-        matched.vendor,
+        vendors.vendor,
 
         -- timestamps
         used.first_used_at,
         used.last_used_at
     from used
-    left join matched
-        on used.model_id = matched.model_id and matched.fit = 1
+    left join vendors
+        on substr(used.model_id, length(used.provider_id) + 2) = vendors.model_name
 
 )
 
