@@ -10,6 +10,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from ingest.errors import IngestError
+from reports import sql_macros
 from reports.figures import UNITS
 
 FIRST = "data-quality"
@@ -149,6 +150,10 @@ def _fence(file: str, info: str, sql: str, line: int) -> Fence:
     kind, options = _options(file, info, line)
     if not sql.strip():
         raise PageError(file, line, "the fence holds no query")
+    try:
+        sql = sql_macros.rendered(sql)
+    except sql_macros.MacroError as error:
+        raise PageError(file, line, str(error)) from None
     name = options.get("name")
     if name is not None and (not _NAME.fullmatch(name) or name in RESERVED):
         raise PageError(file, line, f"{name!r} cannot be a name: use another one, such as `slow_tools`")

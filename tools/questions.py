@@ -18,6 +18,7 @@ from ingest.errors import IngestError
 from ingest.releases import to_read
 from ingest.warehouse import open_warehouse
 from ingest.words import printable
+from reports import sql_macros
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = Path("docs/questions.md")
@@ -82,8 +83,10 @@ def read_questions(folder: Path) -> list[Question]:
 def as_sql(template: str) -> str:
     """Return a query of analyses/ as one can paste it: `{{ ref('sessions') }}` is `sessions`."""
     sql = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", r"\1", template).strip()
-    if "{{" in sql or "{%" in sql:
-        raise QuestionError(f"a question may use ref() and no other Jinja, so that it can be pasted:\n{sql}")
+    try:
+        sql = sql_macros.rendered(sql)
+    except sql_macros.MacroError as error:
+        raise QuestionError(f"a question can be pasted: beside ref(), {error}:\n{sql}") from None
     return re.sub(r"\b(from|join) (\w+) as \2\b", r"\1 \2", sql)
 
 

@@ -2,7 +2,10 @@ select
     models.vendor,
     count(distinct models.model_id) as models,
     sum(daily_usage.step_count) as steps,
-    round(sum(daily_usage.cost_usd), 4) as cost_usd
+    round(
+        {{ known_usd('sum(daily_usage.cost_usd)', 'sum(daily_usage.tokens_unpriced)') }}, 4
+    ) as cost_usd,
+    sum(daily_usage.tokens_unpriced) as tokens_unpriced
 from {{ ref('daily_usage') }} as daily_usage
 inner join {{ ref('models') }} as models
     on daily_usage.dimension_value = models.model_id

@@ -6,7 +6,8 @@ select
     round(month_expected_usd, 2) as month_expected_usd,
     round(month_low_80_usd, 2) as month_low_80_usd,
     round(month_high_80_usd, 2) as month_high_80_usd,
-    is_month_end
+    is_month_end,
+    history_tokens_unpriced
 from {{ ref('spend_forecast') }}
 where expected_usd is not null
 order by forecast_date asc

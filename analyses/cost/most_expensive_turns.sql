@@ -7,7 +7,8 @@ asked as (
         count(*) as turns,
         sum(step_count) as steps,
         sum(tool_count) as tools,
-        sum(cost_usd) as cost_usd
+        {{ known_usd('sum(cost_usd)', 'sum(tokens_unpriced)') }} as cost_usd,
+        sum(tokens_unpriced) as tokens_unpriced
     from {{ ref('exchanges') }}
     where not is_fork_copy
     group by origin_exchange_id
@@ -19,7 +20,8 @@ select
     asked.turns,
     asked.steps,
     asked.tools,
-    round(asked.cost_usd, 4) as cost_usd
+    round(asked.cost_usd, 4) as cost_usd,
+    asked.tokens_unpriced
 from asked
 inner join {{ ref('exchanges') }} as exchanges
     on asked.origin_exchange_id = exchanges.exchange_id

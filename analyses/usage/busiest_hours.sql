@@ -1,7 +1,8 @@
 select
     extract(hour from started_at) as hour_of_day,
     count(*) as exchanges,
-    round(sum(cost_usd), 4) as cost_usd
+    round({{ known_usd('sum(cost_usd)', 'sum(tokens_unpriced)') }}, 4) as cost_usd,
+    sum(tokens_unpriced) as tokens_unpriced
 from {{ ref('exchanges') }}
 where not is_fork_copy and not is_automatic
 group by extract(hour from started_at)

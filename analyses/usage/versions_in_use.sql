@@ -4,5 +4,5 @@ select
     min(created_at) as first_session,
     max(created_at) as last_session
 from {{ ref('sessions') }}
-group by version
-order by last_session desc, version asc
+group by version, version_sort_key
+order by version_sort_key desc nulls last, version desc

@@ -85,13 +85,32 @@ judged as (
         and provider_and_model not like '%claude%'
         and tokens_cache_read_recorded > 0
         and tokens_input_recorded >= tokens_cache_read_recorded as is_cached_in_input,
+        -- A provider may count more cached tokens than the prompt has. The total is then the sum as
+        -- it stands, with an input below zero.
+        coalesce(
+            tokens_input_recorded < 0
+            and tokens_input_recorded + tokens_cache_read_recorded >= 0
+            and tokens_total_recorded in (
+                tokens_without_reasoning, tokens_without_reasoning + tokens_reasoning_recorded
+            ), false
+        ) as is_cache_above_prompt,
         -- Up to 1.14.33 the output includes reasoning, but for Google, whose interface counts them
         -- apart. From 1.1.58 on the total shows it.
         case
             when message_format = 2 then false
             when tokens_output_recorded < tokens_reasoning_recorded then false
             when tokens_total_recorded is not null
-                then tokens_total_recorded = tokens_without_reasoning
+                then
+                    tokens_total_recorded = tokens_without_reasoning
+                    or (
+                        tokens_input_recorded < 0
+                        and tokens_total_recorded in (
+                            tokens_without_reasoning + tokens_cache_read_recorded,
+                            tokens_without_reasoning
+                            + tokens_cache_read_recorded
+                            + tokens_cache_write_recorded
+                        )
+                    )
             else not is_after_reasoning_in_output and provider_and_model not like 'google%'
         end as is_reasoning_in_output
     from clued
@@ -104,6 +123,7 @@ normalized as (
         *,
         case
             when is_cached_in_input then tokens_input_recorded - tokens_cache_read_recorded
+            when is_cache_above_prompt then 0
             -- Up to 1.14.41 cached tokens were also subtracted where the provider had left them out
             -- already.
             when
@@ -122,10 +142,31 @@ normalized as (
             else tokens_output_recorded
         end as tokens_output,
         tokens_reasoning_recorded as tokens_reasoning,
-        tokens_cache_read_recorded as tokens_cache_read,
+        case
+            when is_cache_above_prompt then tokens_cache_read_recorded + tokens_input_recorded
+            else tokens_cache_read_recorded
+        end as tokens_cache_read,
         tokens_cache_write_recorded as tokens_cache_write
     from judged
 
+),
+
+totaled as (
+
+    select
+        *,
+        -- a count that the provider did not give is none of those that it gave
+        case
+            when tokens_input is not null or tokens_output is not null
+                then
+                    coalesce(tokens_input, 0)
+                    + coalesce(tokens_output, 0)
+                    + coalesce(tokens_reasoning, 0)
+                    + coalesce(tokens_cache_read, 0)
+                    + coalesce(tokens_cache_write, 0)
+        end as tokens_total
+    from normalized
+
 )
 
-select * from normalized
+select * from totaled

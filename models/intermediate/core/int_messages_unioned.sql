@@ -52,7 +52,8 @@ unioned as (
         session_id,
         parent_message_id,
         role,
-        agent,
+        -- OpenCode calls one thing by both names; 1.0.61 wrote the mode alone
+        coalesce(agent, mode) as agent,
         coalesce(mode, case when role = 'assistant' then agent end) as mode,
         coalesce(assistant_provider_id, user_provider_id) as provider_id,
         coalesce(assistant_model_name, user_model_name) as model_name,

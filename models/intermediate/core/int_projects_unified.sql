@@ -8,34 +8,49 @@ projects as (
 ),
 
 -- OpenCode changed how it makes project ids: rows of one machine and worktree are one project. A
--- row whose worktree is unknown stands for itself.
+-- row whose worktree is unknown stands for itself. What was landed first counts, so that an id that
+-- was published stays when an older record comes later; `global` is nobody's own id.
 ranked_by_worktree as (
 
     select
         *,
         row_number() over (
             partition by machine, coalesce(worktree, '?' || project_id)
-            order by created_at asc nulls last, project_id asc
+            order by
+                project_id = 'global' asc,
+                first_loaded_at asc nulls last,
+                created_at asc nulls last,
+                project_id asc
         ) as age_rank,
         first_value(project_id) over (
             partition by machine, coalesce(worktree, '?' || project_id)
-            order by created_at asc nulls last, project_id asc
+            order by
+                project_id = 'global' asc,
+                first_loaded_at asc nulls last,
+                created_at asc nulls last,
+                project_id asc
         ) as earliest_project_id
     from projects
 
 ),
 
--- Clones share the id of their repository, and machines share `global`: the first keeps the id, the
--- others get their place added.
+-- Clones share the id of their repository, and machines share `global`: the first that was landed
+-- keeps the id, the others get their place added.
 owners as (
 
     select
         machine,
         worktree,
         project_id as opencode_project_id,
+        project_id = 'global' and worktree != '/' as is_out_of_global,
         row_number() over (
             partition by project_id
-            order by created_at asc nulls last, machine asc, worktree asc nulls last
+            order by
+                project_id = 'global' and worktree != '/' asc,
+                first_loaded_at asc nulls last,
+                created_at asc nulls last,
+                machine asc,
+                worktree asc nulls last
         ) as clone_rank
     from ranked_by_worktree
     where age_rank = 1
@@ -46,7 +61,8 @@ unified as (
 
     select
         case
-            when owners.clone_rank = 1 then ranked_by_worktree.earliest_project_id
+            when owners.clone_rank = 1 and not coalesce(owners.is_out_of_global, false)
+                then ranked_by_worktree.earliest_project_id
             else
                 ranked_by_worktree.earliest_project_id || '@' || ranked_by_worktree.machine
                 || coalesce(':' || ranked_by_worktree.worktree, '')

@@ -43,6 +43,12 @@ ranked as (
         sessions.additions,
         sessions.deletions,
         sessions.files_changed,
+        sessions.tokens_input_recorded
+        + sessions.tokens_output_recorded
+        + sessions.tokens_reasoning_recorded
+        + sessions.tokens_cache_read_recorded
+        + sessions.tokens_cache_write_recorded as tokens_total_recorded,
+        sessions.cost_recorded_usd,
         sessions.created_at,
         sessions.updated_at,
         sessions.archived_at,
@@ -123,6 +129,8 @@ unioned as (
         additions,
         deletions,
         files_changed,
+        tokens_total_recorded,
+        cost_recorded_usd,
         false as is_inferred,
         created_at,
         updated_at,
@@ -149,6 +157,8 @@ unioned as (
         cast(null as bigint) as additions,
         cast(null as bigint) as deletions,
         cast(null as bigint) as files_changed,
+        cast(null as bigint) as tokens_total_recorded,
+        cast(null as decimal(18, 10)) as cost_recorded_usd,
         true as is_inferred,
         cast(null as timestamp) as created_at,
         cast(null as timestamp) as updated_at,

@@ -6,7 +6,7 @@ messages as (
         message_id,
         session_id,
         role,
-        coalesce(agent, mode) as agent,
+        agent,
         provider_id || '/' || model_name as model_id,
         root_path,
         resolved_created_at,
@@ -53,7 +53,14 @@ summarized as (
 
     select
         session_id,
-        min_by(root_path, {{ timestamp_to_ms('resolved_created_at') }}) as root_path,
+        -- the first that is a work tree: one that began outside of git may have moved into it
+        coalesce(
+            min_by(
+                case when root_path != '/' then root_path end,
+                case when root_path != '/' then {{ timestamp_to_ms('resolved_created_at') }} end
+            ),
+            min(root_path)
+        ) as root_path,
         max(case when recency = 1 then agent end) as last_agent,
         max(case when recency = 1 then model_id end) as last_model_id,
         bool_or(is_copied) as has_copied_messages,

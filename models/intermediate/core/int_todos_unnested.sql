@@ -68,12 +68,21 @@ ranked as (
 
 ),
 
+-- An export has no list beside its calls, and OpenCode may have deleted it: then the list that was
+-- written last is the one in force.
 written as (
 
     select
-        *,
-        {{ json_fields('tool_args', args, is_field=true) }} as fields
+        tool_calls.*,
+        listed.session_id is null
+        and row_number() over (
+            partition by tool_calls.session_id
+            order by tool_calls.started_at desc nulls last, tool_calls.part_id desc
+        ) = 1 as is_current,
+        {{ json_fields('tool_calls.tool_args', args, is_field=true) }} as fields
     from tool_calls
+    left join ranked as listed
+        on tool_calls.session_id = listed.session_id and listed.store_rank = 1
 
 ),
 
@@ -97,7 +106,7 @@ versions as (
         session_id,
         part_id,
         {{ json_array_items(json_field('fields', args, 'todos')) }} as items,
-        false as is_current,
+        is_current,
         started_at as listed_at,
         source_id,
         load_batch_id,

@@ -25,9 +25,7 @@ steps as (
         models.model_name,
         messages.cost_source,
         messages.message_cost_usd as cost_usd,
-        case
-            when messages.cost_source = 'unpriced' then messages.tokens_total else 0
-        end as tokens_unpriced,
+        messages.tokens_unpriced,
         cast(messages.created_at as date) as billed_on
     from {{ ref('messages') }} as messages
     left join {{ ref('models') }} as models
@@ -47,11 +45,14 @@ summed as (
         count(steps.message_id) as step_count,
         {{ total_of('steps.tokens_unpriced', where='steps.message_id is not null') }}
             as tokens_unpriced,
-        {{ total_usd('steps.cost_usd', where='steps.message_id is not null') }} as stored_usd,
-        {{ total_usd('steps.cost_usd', where="steps.cost_source = 'recorded'") }}
+        {{ total_usd(
+            'steps.cost_usd', 'steps.tokens_unpriced', where='steps.message_id is not null'
+        ) }} as stored_usd,
+        {{ total_recorded_usd('steps.cost_usd', where="steps.cost_source = 'recorded'") }}
             as stored_recorded_usd,
-        {{ total_usd('steps.cost_usd', where="steps.cost_source = 'estimated'") }}
-            as stored_estimated_usd,
+        {{ total_of(
+            'steps.cost_usd', 'decimal(18, 10)', where="steps.cost_source = 'estimated'"
+        ) }} as stored_estimated_usd,
         bills.period_begins_on,
         bills.period_ends_on
     from bills

@@ -41,7 +41,9 @@ named as (
         projects.project_id
     from budgets
     inner join projects
-        on budgets.project = projects.project_id or budgets.project = projects.worktree
+        on
+            budgets.project = projects.project_id
+            or {{ normalized_path('budgets.project') }} = projects.worktree
 
 ),
 
@@ -86,12 +88,18 @@ summed as (
         known.budget_name,
         known.is_known_project,
         {{ total_of('used.tokens_unpriced', where=counts) }} as tokens_unpriced,
-        {{ total_usd('used.cost_recorded_usd', where=counts) }} as spent_recorded_usd,
-        {{ total_usd('used.cost_usd', where=counts) }} as spent_usd,
-        {{ total_usd('used.cost_usd', where='not known.is_known_project or not used.is_today') }}
-            as spent_before_today_usd,
-        {{ total_usd('used.cost_usd', where='not known.is_known_project or used.is_today') }}
-            as spent_today_usd
+        {{ total_recorded_usd('used.cost_recorded_usd', where=counts) }} as spent_recorded_usd,
+        {{ total_usd('used.cost_usd', 'used.tokens_unpriced', where=counts) }} as spent_usd,
+        {{ total_usd(
+            'used.cost_usd',
+            'used.tokens_unpriced',
+            where='not known.is_known_project or not used.is_today'
+        ) }} as spent_before_today_usd,
+        {{ total_usd(
+            'used.cost_usd',
+            'used.tokens_unpriced',
+            where='not known.is_known_project or used.is_today'
+        ) }} as spent_today_usd
     from known
     left join used
         on known.budget_name = used.budget_name

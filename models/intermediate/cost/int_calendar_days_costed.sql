@@ -16,6 +16,7 @@ costs as (
 
     select
         usage_date,
+        days_ago,
         step_count,
         tokens_unpriced,
         cost_usd
@@ -27,6 +28,7 @@ first_use as (
 
     select min(usage_date) as first_used_on
     from costs
+    where days_ago is not null
 
 ),
 

@@ -3,8 +3,8 @@
 
 with
 
--- Days without use, and days of which nothing is known, are in no window: neither is a day that
--- cost nothing.
+-- Days without use, days of which nothing is known, and days that cannot be are in no window:
+-- neither is a day that cost nothing.
 days as (
 
     select
@@ -13,7 +13,7 @@ days as (
         tokens_unpriced,
         row_number() over (order by usage_date) as day_number
     from {{ ref('daily_stats') }}
-    where step_count > 0 and cost_usd is not null
+    where step_count > 0 and cost_usd is not null and days_ago is not null
 
 ),
 

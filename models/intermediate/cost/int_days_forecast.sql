@@ -11,7 +11,7 @@ days as (
 -- What the month of today has cost before it.
 spent as (
 
-    select {{ total_usd('cost_usd', where='true') }} as spent_before_today_usd
+    select {{ total_usd('cost_usd', 'tokens_unpriced', where='true') }} as spent_before_today_usd
     from {{ ref('int_calendar_days_costed') }}
     where days_ahead < 0 and month_begins_on = {{ first_day_of('month', 'as_of_date') }}
 

@@ -15,10 +15,9 @@ messages as (
         tokens_reasoning,
         tokens_cache_read,
         tokens_cache_write,
-        tokens_total,
+        tokens_unpriced,
         cost_recorded_usd,
         message_cost_usd,
-        cost_source,
         created_at
     from {{ changed('messages') }}
     where not is_fork_copy
@@ -73,9 +72,7 @@ booked as (
         messages.tokens_reasoning,
         messages.tokens_cache_read,
         messages.tokens_cache_write,
-        case
-            when messages.cost_source = 'unpriced' then messages.tokens_total else 0
-        end as tokens_unpriced,
+        coalesce(messages.tokens_unpriced, 0) as tokens_unpriced,
         messages.cost_recorded_usd,
         messages.message_cost_usd as cost_usd,
         coalesce(tool_calls.tool_call_count, 0) as tool_call_count,

@@ -12,6 +12,7 @@ messages as (
         cost_recorded_usd,
         tokens_reasoning,
         tokens_cache_read,
+        tokens_total,
         is_cached_in_input,
         is_reasoning_in_output
     from {{ changed('int_messages_normalized') }}
@@ -36,6 +37,7 @@ judged as (
         messages.provider_id,
         messages.model_name,
         messages.cost_recorded_usd,
+        coalesce(messages.tokens_total, 0) as tokens_total,
         priced.cost_estimated_usd,
         case
             when messages.cost_recorded_usd != 0 then 'recorded'
@@ -108,6 +110,7 @@ costed as (
             when 'estimated' then cost_estimated_usd
             when 'free' then cast(0 as decimal(18, 10))
         end as cost_usd,
+        case when cost_source = 'unpriced' then tokens_total else 0 end as tokens_unpriced,
         cost_difference_usd,
         case
             when known_cost_bug is null then cost_recorded_usd

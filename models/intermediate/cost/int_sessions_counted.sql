@@ -25,7 +25,9 @@ tool_calls as (
         count(*) as tool_call_count,
         count(case when status = 'success' then 1 end) as tool_success_count,
         count(case when status != 'running' then 1 end) as tool_finished_count,
-        cast(sum(execution_time_ms) as bigint) as tool_execution_time_ms
+        cast(sum(execution_time_ms) as bigint) as tool_execution_time_ms,
+        count(distinct case when not is_child_loaded then child_session_id end)
+            as missing_child_count
     from {{ ref('tool_calls') }}
     where not is_fork_copy and not is_orphan
     group by session_id
@@ -56,6 +58,7 @@ counted as (
             when tool_calls.session_id is null then 0
             else tool_calls.tool_execution_time_ms
         end as tool_execution_time_ms,
+        coalesce(tool_calls.missing_child_count, 0) as missing_child_count,
         coalesce(errors.error_count, 0) as error_count
     from sessions
     left join exchanges

@@ -20,10 +20,9 @@ messages as (
         tokens_reasoning,
         tokens_cache_read,
         tokens_cache_write,
-        tokens_total,
+        tokens_unpriced,
         cost_recorded_usd,
         message_cost_usd,
-        cost_source,
         duration_ms,
         is_fork_copy
     from {{ ref('messages') }}
@@ -44,17 +43,18 @@ totaled as (
         {{ total_of('messages.tokens_reasoning', where=own_step) }} as tokens_reasoning,
         {{ total_of('messages.tokens_cache_read', where=own_step) }} as tokens_cache_read,
         {{ total_of('messages.tokens_cache_write', where=own_step) }} as tokens_cache_write,
-        {{ total_of(
-            'messages.tokens_total', where=own_step ~ " and messages.cost_source = 'unpriced'"
-        ) }} as tokens_unpriced,
-        {{ total_usd('messages.cost_recorded_usd', where=own_step) }} as cost_recorded_usd,
-        {{ total_usd('messages.message_cost_usd', where=own_step) }} as cost_usd,
+        {{ total_of('messages.tokens_unpriced', where=own_step) }} as tokens_unpriced,
+        {{ total_recorded_usd('messages.cost_recorded_usd', where=own_step) }} as cost_recorded_usd,
+        {{ total_usd('messages.message_cost_usd', 'messages.tokens_unpriced', where=own_step) }}
+            as cost_usd,
         {{ total_of('messages.tokens_input', where=step) }} as tokens_input_with_copies,
         {{ total_of('messages.tokens_output', where=step) }} as tokens_output_with_copies,
         {{ total_of('messages.tokens_reasoning', where=step) }} as tokens_reasoning_with_copies,
         {{ total_of('messages.tokens_cache_read', where=step) }} as tokens_cache_read_with_copies,
         {{ total_of('messages.tokens_cache_write', where=step) }} as tokens_cache_write_with_copies,
-        {{ total_usd('messages.message_cost_usd', where=step) }} as cost_with_copies_usd
+        {{ total_of('messages.tokens_unpriced', where=step) }} as tokens_unpriced_with_copies,
+        {{ total_usd('messages.message_cost_usd', 'messages.tokens_unpriced', where=step) }}
+            as cost_with_copies_usd
     from sessions
     left join messages
         on sessions.session_id = messages.session_id

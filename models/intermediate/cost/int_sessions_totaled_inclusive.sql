@@ -44,10 +44,13 @@ totaled as (
         {{ total_of('totals.tokens_reasoning', where='true') }} as tokens_reasoning,
         {{ total_of('totals.tokens_cache_read', where='true') }} as tokens_cache_read,
         {{ total_of('totals.tokens_cache_write', where='true') }} as tokens_cache_write,
-        {{ total_usd('totals.cost_recorded_usd', where='true') }} as cost_recorded_usd,
-        {{ total_usd('totals.cost_usd', where='true') }} as cost_usd,
+        {{ total_of('totals.tokens_unpriced', where='true') }} as tokens_unpriced,
+        {{ total_recorded_usd('totals.cost_recorded_usd', where='true') }} as cost_recorded_usd,
+        {{ total_usd('totals.cost_usd', 'totals.tokens_unpriced', where='true') }} as cost_usd,
         {{ total_of('counts.tool_call_count', where='true') }} as tool_call_count,
         {{ total_of('counts.error_count', where='true') }} as error_count,
+        {{ total_of('counts.missing_child_count', where='true') }}
+            as missing_sub_agent_session_count,
         max(sessions.ended_at) as ended_at
     from descendants
     inner join totals

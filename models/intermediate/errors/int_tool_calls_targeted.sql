@@ -59,7 +59,7 @@ extracted as (
         case
             when tool_name = 'invalid' then {{ json_field('fields', paths, 'wrong_tool') }}
         end as wanted_tool,
-        md5(coalesce(tool_args, '')) as arguments_hash
+        md5(coalesce(cast(tool_args as {{ dbt.type_string() }}), '')) as arguments_hash
     from tool_calls
 
 ),

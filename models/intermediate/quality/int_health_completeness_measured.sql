@@ -55,6 +55,28 @@ tokens as (
 
 ),
 
+-- What OpenCode keeps of a session falls when messages are removed, so it is never more than they
+-- have: where it is, messages are missing.
+sessions_totaled as (
+
+    select
+        sessions.session_id,
+        sessions.tokens_total_recorded,
+        coalesce(sum(
+            messages.tokens_input_recorded
+            + messages.tokens_output_recorded
+            + messages.tokens_reasoning_recorded
+            + messages.tokens_cache_read_recorded
+            + messages.tokens_cache_write_recorded
+        ), 0) as message_tokens
+    from {{ ref('sessions') }} as sessions
+    left join {{ ref('messages') }} as messages
+        on sessions.session_id = messages.session_id
+    where sessions.tokens_total_recorded > 0
+    group by sessions.session_id, sessions.tokens_total_recorded
+
+),
+
 measured as (
 
     select
@@ -88,6 +110,14 @@ measured as (
             'tokens_priced', n_checked='max(n_tokens)', n_failed='max(n_unpriced)'
         ) }}
     from tokens
+
+    union all
+
+    select
+        {{ health_measure(
+            'session_totals_reached', 'message_tokens < tokens_total_recorded', example='session_id'
+        ) }}
+    from sessions_totaled
 
 )
 

@@ -64,10 +64,15 @@ file_operations as (
     select
         operations.file_op_id,
         operations.git_branch,
+        projects.vcs = 'git' as is_in_git_project,
         coalesce(operations.occurred_at >= branches.known_since, false) as could_be_known
     from {{ ref('file_operations') }} as operations
     left join {{ ref('messages') }} as messages
         on operations.message_id = messages.message_id
+    left join {{ ref('sessions') }} as sessions
+        on operations.session_id = sessions.session_id
+    left join {{ ref('projects') }} as projects
+        on sessions.project_id = projects.project_id
     left join branches_first_known as branches
         on messages.root_path = branches.work_tree
     where not operations.is_fork_copy
@@ -96,11 +101,15 @@ measured as (
     select
         {{ health_measure(
             'file_operations_with_branch',
-            n_checked='count(case when could_be_known then 1 end)',
-            n_failed='count(case when could_be_known and git_branch is null then 1 end)',
-            note="'Of all ' || count(*) || ' file operations ' || count(git_branch) || ' have a branch.'",
+            'git_branch is null',
+            example='file_op_id',
+            note="'Of ' || count(case when could_be_known then 1 end)"
+            ~ " || ' that came after an agent had seen a branch, '"
+            ~ " || count(case when could_be_known and git_branch is not null then 1 end)"
+            ~ " || ' have one.'",
         ) }}
     from file_operations
+    where is_in_git_project
 
 )
 

@@ -4,8 +4,10 @@ moments as (
 
     select
         checked_at,
-        {{ dbt.dateadd('day', -7, 'checked_at') }} as last_week_since,
-        {{ dbt.dateadd('day', -14, 'checked_at') }} as week_before_since
+        judged_at,
+        has_two_weeks,
+        {{ dbt.dateadd('day', -7, 'judged_at') }} as last_week_since,
+        {{ dbt.dateadd('day', -14, 'judged_at') }} as week_before_since
     from {{ ref('int_health_moments') }}
 
 ),
@@ -34,7 +36,8 @@ weeks as (
     where
         not messages.is_fork_copy
         and messages.created_at > moments.week_before_since
-        and messages.created_at <= moments.checked_at
+        and messages.created_at <= moments.judged_at
+        and moments.has_two_weeks
 
 ),
 
@@ -90,7 +93,7 @@ measured as (
         {{ health_measure(
             'volume_trend',
             value='max(n_last_week) / nullif(cast(max(n_week_before) as double), 0)',
-            n_checked='max(case when n_week_before >= 50 then n_week_before end)',
+            n_checked='max(case when n_week_before >= 50 and n_last_week > 0 then n_week_before end)',
             n_failed='null',
             note="max(n_last_week) || ' messages in the last seven days, '"
             ~ " || max(n_week_before) || ' in the seven days before.'",

@@ -4,7 +4,9 @@ with
 
 moments as (
 
-    select checked_at
+    select
+        checked_at,
+        is_sample_only
     from {{ ref('int_health_moments') }}
 
 ),
@@ -41,12 +43,14 @@ backups as (
         (
             select max(made_at) as latest
             from {{ ref('stg_loader__backups') }}
-        ) as last_backup_at,
-        (
-            select min(started_at) as earliest
-            from {{ ref('stg_loader__load_batches') }}
-        ) as first_load_at
+        ) as last_backup_at
     from moments
+    where
+        not moments.is_sample_only
+        and exists (
+            select 1
+            from {{ ref('stg_loader__load_batches') }}
+        )
 
 ),
 
@@ -110,9 +114,8 @@ measured as (
     select
         {{ health_measure(
             'backup_age',
-            value='(' ~ ms_between('max(coalesce(last_backup_at, first_load_at))', 'max(checked_at)') ~ ') / 86400000.0',
-            n_checked='count(coalesce(last_backup_at, first_load_at))',
-            n_failed='null',
+            'last_backup_at is null',
+            value='(' ~ ms_between('max(last_backup_at)', 'max(checked_at)') ~ ') / 86400000.0',
             note="case when max(last_backup_at) is null then 'There is no backup yet.'"
             ~ " else 'The last one was made on ' || cast(max(last_backup_at) as date) || '.' end",
         ) }}

@@ -3,6 +3,7 @@ with
 moments as (
 
     select
+        checked_at,
         last_week_since,
         last_month_since
     from {{ ref('int_health_moments') }}
@@ -48,6 +49,7 @@ finished_tool_calls as (
         not tool_calls.is_fork_copy
         and tool_calls.status in ('success', 'error', 'timeout')
         and coalesce(tool_calls.ended_at, tool_calls.started_at) > moments.last_month_since
+        and coalesce(tool_calls.ended_at, tool_calls.started_at) <= moments.checked_at
 
 ),
 
@@ -74,6 +76,31 @@ estimates as (
         cost_estimated_usd as estimated_usd
     from {{ ref('message_costs') }}
     where not is_fork_copy and cost_recorded_usd != 0 and cost_estimated_usd is not null
+
+),
+
+-- An hour of grace: clocks of machines differ, and a session goes on while a build begins.
+times as (
+
+    select
+        timed.dated_id,
+        timed.created_at < cast('2024-01-01' as timestamp)
+        or timed.created_at > {{ dbt.dateadd('hour', 1, 'moments.checked_at') }} as is_outside
+    from (
+        select
+            message_id as dated_id,
+            created_at
+        from {{ ref('messages') }}
+
+        union all
+
+        select
+            session_id as dated_id,
+            created_at
+        from {{ ref('sessions') }}
+    ) as timed
+    cross join moments
+    where timed.created_at is not null
 
 ),
 
@@ -122,6 +149,11 @@ measured as (
             example='message_id',
         ) }}
     from estimates
+
+    union all
+
+    select {{ health_measure('times_within_history', 'is_outside', example='dated_id') }}
+    from times
 
 )
 

@@ -3,8 +3,10 @@ with
 moments as (
 
     select
+        checked_at,
         last_week_since,
-        last_month_since
+        last_month_since,
+        has_two_weeks
     from {{ ref('int_health_moments') }}
 
 ),
@@ -20,7 +22,9 @@ failures as (
         moments.last_week_since
     from {{ ref('problem_resolutions') }} as resolutions
     cross join moments
-    where resolutions.occurred_at > moments.last_month_since
+    where
+        resolutions.occurred_at > moments.last_month_since
+        and resolutions.occurred_at <= moments.checked_at
 
 ),
 
@@ -56,7 +60,10 @@ days as (
     cross join moments
     left join failures
         on daily_stats.usage_date = {{ local_date('failures.occurred_at') }}
-    where daily_stats.usage_date > {{ local_date('moments.last_week_since') }}
+    where
+        daily_stats.usage_date > {{ local_date('moments.last_week_since') }}
+        and daily_stats.days_ago is not null
+        and moments.has_two_weeks
     group by daily_stats.usage_date
 
 ),

@@ -9,6 +9,7 @@ tool_calls as (
         message_id,
         session_id,
         child_session_id,
+        is_child_loaded,
         status,
         execution_time_ms,
         started_at,
@@ -52,6 +53,7 @@ called as (
         messages.exchange_id,
         tool_calls.session_id,
         tool_calls.child_session_id,
+        tool_calls.is_child_loaded,
         coalesce(
             {{ json_field('arguments', argument_paths, 'agent') }},
             {{ json_field('arguments', argument_paths, 'agent_v2') }}
@@ -75,6 +77,7 @@ called as (
         cast(null as {{ dbt.type_string() }}) as exchange_id,
         parent_session_id as session_id,
         session_id as child_session_id,
+        true as is_child_loaded,
         cast(null as {{ dbt.type_string() }}) as agent,
         cast(null as {{ dbt.type_string() }}) as status,
         cast(null as bigint) as execution_time_ms,

@@ -117,6 +117,8 @@ described as (
         measured.cost_recorded_usd,
         measured.cost_usd,
         measured.cost_with_copies_usd,
+        measured.tokens_unpriced,
+        measured.tokens_unpriced_with_copies,
 
         -- booleans
         measured.step_count > 0 as is_answered,

@@ -3,7 +3,7 @@ with
 messages as (
 
     select
-        coalesce(agent, mode) as name,
+        agent as name,
         created_at as used_at
     from {{ ref('messages') }}
 
@@ -38,8 +38,8 @@ described as (
         name,
 
         -- timestamps
-        min(used_at) as first_used_at,
-        max(used_at) as last_used_at
+        min({{ within_history('used_at') }}) as first_used_at,
+        max({{ within_history('used_at') }}) as last_used_at
     from named
     where name is not null
     group by name

@@ -32,7 +32,8 @@ costs as (
     select
         message_id,
         cost_source,
-        cost_usd
+        cost_usd,
+        tokens_unpriced
     from {{ changed('int_messages_costed') }}
 
 ),
@@ -78,7 +79,7 @@ described as (
         messages.provider_id || '/' || messages.model_name as model_id,
         messages.finish_reason,
         messages.error_name,
-        messages.error_data,
+        {{ as_json('messages.error_data') }} as error_data,
         costs.cost_source,
         coalesce(messages.root_path, answered.root_path, sessions.root_path) as root_path,
         messages.working_directory,
@@ -89,16 +90,7 @@ described as (
         messages.tokens_reasoning,
         messages.tokens_cache_read,
         messages.tokens_cache_write,
-        -- a count that the provider did not give is none of those that it gave
-        case
-            when messages.tokens_input is not null or messages.tokens_output is not null
-                then
-                    coalesce(messages.tokens_input, 0)
-                    + coalesce(messages.tokens_output, 0)
-                    + coalesce(messages.tokens_reasoning, 0)
-                    + coalesce(messages.tokens_cache_read, 0)
-                    + coalesce(messages.tokens_cache_write, 0)
-        end as tokens_total,
+        messages.tokens_total,
         messages.tokens_input_recorded,
         messages.tokens_output_recorded,
         messages.tokens_reasoning_recorded,
@@ -107,6 +99,7 @@ described as (
         messages.tokens_total_recorded,
         messages.cost_recorded_usd,
         costs.cost_usd as message_cost_usd,
+        costs.tokens_unpriced,
         {{ ms_between('messages.resolved_created_at', 'messages.completed_at') }} as duration_ms,
 
         -- booleans

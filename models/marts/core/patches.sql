@@ -42,7 +42,7 @@ described as (
 
         -- strings
         patches.patch_hash,
-        patches.patch_files_json as files_json,
+        {{ as_json('patches.patch_files_json') }} as files_json,
 
         -- numbers
         {{ json_array_length('patches.patch_files_json') }} as n_files,

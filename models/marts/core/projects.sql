@@ -33,6 +33,9 @@ earliest as (
         projects.worktree,
         described.vcs,
         described.name,
+        coalesce(
+            described.name, {{ last_of_path('projects.worktree') }}, projects.project_id
+        ) as display_name,
 
         -- booleans
         described.is_inferred,

@@ -74,6 +74,7 @@ described as (
         sessions.directory,
         coalesce(summaries.root_path, projects.worktree) as root_path,
         sessions.version,
+        {{ version_sort_key('sessions.version') }} as version_sort_key,
         coalesce(sessions.agent, summaries.last_agent) as agent,
         coalesce(
             sessions.provider_id || '/' || sessions.model_name, summaries.last_model_id
@@ -84,6 +85,8 @@ described as (
         sessions.additions,
         sessions.deletions,
         sessions.files_changed,
+        sessions.tokens_total_recorded,
+        sessions.cost_recorded_usd,
         {{ ms_between('summaries.started_at', 'summaries.ended_at') }} as duration_ms,
 
         -- booleans
@@ -112,12 +115,15 @@ described as (
         on
             sessions.source_id = project_documents.source_id
             and sessions.opencode_project_id = project_documents.opencode_project_id
-    -- one row: that worktree's, or the newest of the id where the store does not tell (an export)
+    -- one row: that worktree's, or the newest of the id where the store does not tell (an export);
+    -- a session of `global` may have moved into a work tree
     left join project_aliases
         on
             sessions.machine = project_aliases.machine
             and sessions.opencode_project_id = project_aliases.opencode_project_id
             and case
+                when sessions.opencode_project_id = 'global' and summaries.root_path != '/'
+                    then summaries.root_path = project_aliases.worktree
                 when project_documents.worktree is null then project_aliases.is_newest_of_id
                 else project_documents.worktree = project_aliases.worktree
             end

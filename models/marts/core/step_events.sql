@@ -55,7 +55,7 @@ described as (
         steps.finish_reason,
         steps.snapshot,
         steps.error_name,
-        steps.error_data,
+        {{ as_json('steps.error_data') }} as error_data,
 
         -- numbers
         steps.retry_attempt,

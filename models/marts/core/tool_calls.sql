@@ -6,6 +6,7 @@
     'error': 'state.error',
     'metadata_json': 'state.metadata'
 } -%}
+{%- set invalid = {'tool': 'tool'} -%}
 {%- set item_paths = {
     'tool_args': 'state.input',
     'content': 'state.content',
@@ -90,7 +91,7 @@ described as (
         parts.part_id,
         parts.message_id,
         parts.session_id,
-        sessions.session_id as child_session_id,
+        tool_calls.child_session_id,
         tool_calls.call_id,
 
         -- strings
@@ -110,6 +111,9 @@ described as (
         end as execution_time_ms,
 
         -- booleans
+        case
+            when tool_calls.child_session_id is not null then sessions.session_id is not null
+        end as is_child_loaded,
         parts.is_orphan,
         parts.is_fork_copy,
 
@@ -135,7 +139,7 @@ described as (
             and parts.source_id = judged.source_id
     inner join tools
         on tool_calls.tool_name = tools.tool_name
-    -- a task's session may be deleted, or was never made
+    -- a task's session may be deleted, or was never landed: an export has one session
     left join sessions
         on tool_calls.child_session_id = sessions.session_id
 
@@ -205,19 +209,27 @@ final as (
         child_session_id,
         call_id,
         tool_name,
+        -- OpenCode gives a call that it cannot make to a tool of its own, called invalid
+        case
+            when tool_name = 'invalid'
+                then {{ json_field(
+                    json_fields('tool_args', invalid, is_field=true), invalid, 'tool'
+                ) }}
+        end as intended_tool_name,
         tool_family,
         mcp_server,
         status,
         status_recorded,
         title,
-        tool_args,
+        {{ as_json('tool_args') }} as tool_args,
         tool_result,
-        metadata_json,
+        {{ as_json('metadata_json') }} as metadata_json,
         {{ byte_length('tool_args') }} as tool_args_bytes,
         {{ byte_length('tool_result') }} as tool_result_bytes,
         clock_problem,
         exit_code,
         execution_time_ms,
+        is_child_loaded,
         is_orphan,
         is_fork_copy,
         started_at,

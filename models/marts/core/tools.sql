@@ -23,8 +23,8 @@ used as (
 
     select
         tool_name,
-        min(started_at) as first_used_at,
-        max(started_at) as last_used_at
+        min({{ within_history('started_at') }}) as first_used_at,
+        max({{ within_history('started_at') }}) as last_used_at
     from tool_calls
     group by tool_name
 

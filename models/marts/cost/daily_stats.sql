@@ -47,10 +47,19 @@ summed as (
         {{ total_of('tokens_cache_read', where=step) }} as tokens_cache_read,
         {{ total_of('tokens_cache_write', where=step) }} as tokens_cache_write,
         {{ total_of('tokens_unpriced', where=step) }} as tokens_unpriced,
-        {{ total_usd('cost_recorded_usd', where=step) }} as cost_recorded_usd,
-        {{ total_usd('cost_usd', where=step) }} as cost_usd
+        {{ total_recorded_usd('cost_recorded_usd', where=step) }} as cost_recorded_usd,
+        {{ total_usd('cost_usd', 'tokens_unpriced', where=step) }} as cost_usd
     from messages
     group by usage_date
+
+),
+
+-- Windows count back from the newest day that can be, whatever a wrong clock says.
+newest as (
+
+    select max(usage_date) as usage_date
+    from summed
+    where {{ is_day_within_history('usage_date') }}
 
 ),
 
@@ -59,6 +68,10 @@ described as (
     select
         -- time
         summed.usage_date,
+        case
+            when {{ is_day_within_history('summed.usage_date') }}
+                then {{ days_between('summed.usage_date', 'newest.usage_date') }}
+        end as days_ago,
 
         -- counts
         summed.session_count,
@@ -80,6 +93,7 @@ described as (
         summed.cost_recorded_usd,
         summed.cost_usd
     from summed
+    cross join newest
     left join exchanges
         on summed.usage_date = exchanges.usage_date
     left join new_sessions

@@ -15,6 +15,15 @@ tool_shares as (
 
 ),
 
+days as (
+
+    select
+        usage_date,
+        days_ago
+    from {{ ref('daily_stats') }}
+
+),
+
 dimensions as (
 
     select 'project' as dimension
@@ -79,7 +88,7 @@ unioned as (
 
 ),
 
-described as (
+summed as (
 
     select
         -- ids
@@ -107,10 +116,21 @@ described as (
         {{ total_of('tokens_cache_read', where='true') }} as tokens_cache_read,
         {{ total_of('tokens_cache_write', where='true') }} as tokens_cache_write,
         {{ total_of('tokens_unpriced', where='true') }} as tokens_unpriced,
-        {{ total_usd('cost_recorded_usd', where='true') }} as cost_recorded_usd,
-        {{ total_usd('cost_usd', where='true') }} as cost_usd
+        {{ total_recorded_usd('cost_recorded_usd', where='true') }} as cost_recorded_usd,
+        {{ total_usd('cost_usd', 'tokens_unpriced', where='true') }} as cost_usd
     from unioned
     group by usage_date, dimension, dimension_value
+
+),
+
+described as (
+
+    select
+        summed.*,
+        days.days_ago
+    from summed
+    left join days
+        on summed.usage_date = days.usage_date
 
 )
 

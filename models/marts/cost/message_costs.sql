@@ -53,6 +53,7 @@ described as (
         costs.cost_recorded_usd,
         costs.cost_estimated_usd,
         costs.cost_usd,
+        costs.tokens_unpriced,
         costs.cost_difference_usd,
         costs.cost_recorded_corrected_usd,
         costs.price_context_min_tokens,

@@ -64,11 +64,13 @@ described as (
         inclusive.tokens_reasoning as total_reasoning_tokens_inclusive,
         inclusive.tokens_cache_read as total_cache_read_tokens_inclusive,
         inclusive.tokens_cache_write as total_cache_write_tokens_inclusive,
+        inclusive.tokens_unpriced as total_unpriced_tokens_inclusive,
         inclusive.cost_recorded_usd as total_cost_recorded_usd_inclusive,
         inclusive.cost_usd as total_cost_usd_inclusive,
         inclusive.tool_call_count as tool_call_count_inclusive,
         inclusive.error_count as error_count_inclusive,
         inclusive.sub_agent_session_count,
+        inclusive.missing_sub_agent_session_count,
 
         -- as OpenCode shows the session
         own.tokens_input_with_copies as total_input_tokens_with_copies,
@@ -76,6 +78,7 @@ described as (
         own.tokens_reasoning_with_copies as total_reasoning_tokens_with_copies,
         own.tokens_cache_read_with_copies as total_cache_read_tokens_with_copies,
         own.tokens_cache_write_with_copies as total_cache_write_tokens_with_copies,
+        own.tokens_unpriced_with_copies as total_unpriced_tokens_with_copies,
         own.cost_with_copies_usd as total_cost_usd_with_copies,
         own.message_count_with_copies,
 

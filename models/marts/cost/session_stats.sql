@@ -35,6 +35,7 @@ inclusive as (
 
     select
         session_id,
+        tokens_unpriced,
         cost_usd,
         sub_agent_session_count
     from {{ ref('int_sessions_totaled_inclusive') }}
@@ -59,6 +60,8 @@ described as (
         totals.tokens_output as total_tokens_out,
         totals.tokens_reasoning as total_tokens_reasoning,
         totals.tokens_cache_read + totals.tokens_cache_write as total_tokens_cache,
+        totals.tokens_unpriced as total_tokens_unpriced,
+        inclusive.tokens_unpriced as total_tokens_unpriced_inclusive,
         totals.cost_recorded_usd as total_cost_recorded_usd,
         totals.cost_usd as total_cost_usd,
         inclusive.cost_usd as total_cost_usd_inclusive,

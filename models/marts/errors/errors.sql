@@ -63,7 +63,7 @@ described as (
         errors.model_id,
         errors.error_name,
         errors.error_message,
-        errors.error_data,
+        {{ as_json('errors.error_data') }} as error_data,
         classified.error_category,
         categories.severity as error_severity,
         classified.matched_rule,

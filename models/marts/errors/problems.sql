@@ -73,8 +73,8 @@ summed as (
         count(distinct errors.model_id) as models,
         sum(case when resolutions.is_resolved then 1 else 0 end) as n_resolved,
         median(resolutions.time_to_resolution_ms) as median_time_to_resolution_ms,
-        min(errors.occurred_at) as first_seen_at,
-        max(errors.occurred_at) as last_seen_at
+        min({{ within_history('errors.occurred_at') }}) as first_seen_at,
+        max({{ within_history('errors.occurred_at') }}) as last_seen_at
     from errors
     -- one row each
     inner join resolutions

@@ -52,6 +52,7 @@ completeness as (
         table_name,
         column_name,
         opencode_version,
+        {{ version_sort_key('opencode_version') }} as version_sort_key,
         cast(n_rows as bigint) as n_rows,
         cast(n_with_value as bigint) as n_with_value,
         cast(n_with_value as double) / nullif(n_rows, 0) as share

@@ -53,7 +53,8 @@ judged as (
     select
         *,
         case
-            when measured_value is null then 'SKIP'
+            when n_checked = 0 then 'SKIP'
+            when measured_value is null and coalesce(n_failed, 0) = 0 then 'SKIP'
             when direction = 'at_least' and measured_value >= threshold then 'PASS'
             when direction = 'at_most' and measured_value <= threshold then 'PASS'
             when severity = 'error' then 'FAIL'

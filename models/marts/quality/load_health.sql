@@ -45,7 +45,7 @@ messages as (
 
     select
         source_id,
-        max(created_at) as newest_message_at
+        max({{ within_history('created_at') }}) as newest_message_at
     from {{ ref('messages') }}
     group by source_id
 

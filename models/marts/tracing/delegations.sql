@@ -51,6 +51,7 @@ described as (
         totals.tokens_reasoning as child_tokens_reasoning_inclusive,
         totals.tokens_cache_read as child_tokens_cache_read_inclusive,
         totals.tokens_cache_write as child_tokens_cache_write_inclusive,
+        totals.tokens_unpriced as child_tokens_unpriced_inclusive,
         totals.cost_usd as child_cost_usd_inclusive,
         coalesce(
             numbered.execution_time_ms,
@@ -58,6 +59,7 @@ described as (
         ) as duration_ms,
 
         -- booleans
+        numbered.is_child_loaded,
         numbered.is_fork_copy,
 
         -- timestamps

@@ -113,7 +113,7 @@ described as (
 
         -- strings
         unioned.event_type,
-        unioned.event_data,
+        {{ as_json('unioned.event_data') }} as event_data,
 
         -- numbers
         row_number() over (

@@ -61,6 +61,8 @@ filled as (
         described.cost_recorded_usd,
         described.cost_usd,
         described.cost_with_copies_usd,
+        described.tokens_unpriced,
+        described.tokens_unpriced_with_copies,
         described.is_answered,
         described.is_automatic,
         described.is_fork_copy,

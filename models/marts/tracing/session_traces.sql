@@ -71,6 +71,7 @@ described as (
         sessions.is_root,
         sessions.is_fork,
         inclusive.sub_agent_session_count,
+        inclusive.missing_sub_agent_session_count,
 
         -- own
         counts.exchange_count,
@@ -82,6 +83,7 @@ described as (
         own.tokens_reasoning,
         own.tokens_cache_read,
         own.tokens_cache_write,
+        own.tokens_unpriced,
         own.cost_usd,
 
         -- with all sub-agents below
@@ -93,6 +95,7 @@ described as (
         inclusive.tokens_reasoning as tokens_reasoning_inclusive,
         inclusive.tokens_cache_read as tokens_cache_read_inclusive,
         inclusive.tokens_cache_write as tokens_cache_write_inclusive,
+        inclusive.tokens_unpriced as tokens_unpriced_inclusive,
         inclusive.cost_usd as cost_usd_inclusive,
 
         -- times

@@ -8,6 +8,7 @@ raw_query_timings as (
         n_runs,
         median_ms,
         p95_ms,
+        p99_ms,
         n_rows,
         uses_index
     from {{ source('loader', 'query_timings') }}

@@ -46,7 +46,7 @@ extracted as (
         document_id as project_id,
 
         -- strings
-        {{ json_field('fields', paths, 'worktree') }} as worktree,
+        {{ normalized_path(json_field('fields', paths, 'worktree')) }} as worktree,
         {{ json_field('fields', paths, 'vcs') }} as vcs,
         {{ json_field('fields', paths, 'name') }} as name,
         {{ json_field('fields', paths, 'icon_json') }} as icon_json,

@@ -79,7 +79,7 @@ extracted as (
         -- strings
         {{ json_field('fields', paths, 'title') }} as title,
         {{ json_field('fields', paths, 'slug') }} as slug,
-        {{ json_field('fields', paths, 'directory') }} as directory,
+        {{ normalized_path(json_field('fields', paths, 'directory')) }} as directory,
         {{ json_field('fields', paths, 'relative_path') }} as relative_path,
         {{ json_field('fields', paths, 'version') }} as version,
         {{ json_field('fields', paths, 'share_url') }} as share_url,
