@@ -127,9 +127,8 @@ def _coverage(connection: duckdb.DuckDBPyConnection, checks: Sequence[Check]) ->
         return connection.execute(sql).fetchone() or (None, None, None)
 
     [n_sessions] = one("select count(*) from sessions")
-    n_messages, first, last = one(
-        "select count(*), min(created_at), max(created_at) from messages where not is_fork_copy"
-    )
+    [n_messages] = one("select count(*) from messages where not is_fork_copy")
+    first, last = one("select min(oldest_message_at), max(newest_message_at) from load_health")
     [loaded_at] = one("select max(ended_at) from raw.load_batches")
     newest = max(checks, key=lambda check: check.checked_at, default=None)
     return Coverage(

@@ -96,8 +96,9 @@ _HISTORY = """
         sum(tokens_cache_read)::bigint as tokens_cache_read,
         sum(tokens_cache_write)::bigint as tokens_cache_write,
         sum(cost_recorded_usd)::double as cost_recorded_usd,
-        min(created_at) as first_at,
-        max(created_at) as last_at
+        sum(tokens_unpriced)::bigint as tokens_unpriced,
+        (select min(oldest_message_at) from main.load_health) as first_at,
+        (select max(newest_message_at) from main.load_health) as last_at
     from main.messages where not is_fork_copy
 """
 
@@ -211,19 +212,20 @@ def _history(history: object) -> list[str]:
         f"{_int(history[f'tokens_{kind}']):,} {kind.replace('_', ' ')}"
         for kind in ("input", "output", "reasoning", "cache_read", "cache_write")
     )
-    cost = history["cost_recorded_usd"]
+    cost, unpriced = history["cost_recorded_usd"], _int(history["tokens_unpriced"])
+    if cost is None or (unpriced and not cost):
+        recorded = "unknown"
+    else:
+        recorded = f"{cost:,.4f} USD as recorded by OpenCode (calls for titles are billed, not stored)"
+    if unpriced:
+        recorded += f"; {unpriced:,} tokens have no known price"
     return words.table(
         [
             ("sessions", f"{history['sessions']:,}"),
             ("messages", f"{history['messages']:,} (copies made by forks are counted once)"),
             ("parts", f"{history['parts']:,}"),
             ("tokens", tokens),
-            (
-                "cost",
-                "unknown"
-                if cost is None
-                else f"{cost:,.4f} USD as recorded by OpenCode (calls for titles are billed, not stored)",
-            ),
+            ("cost", recorded),
             ("from, to", f"{words.when(history['first_at'])}, {words.when(history['last_at'])}"),
         ]
     )

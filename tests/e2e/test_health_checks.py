@@ -38,9 +38,13 @@ HEAL = f"""
     delete from raw.storage_measurements;
     insert into raw.storage_measurements values ('{NOW}', 1000000, 100, 50);
     insert into raw.backups values (timestamp '{NOW}' - interval 1 day, 'backups', 1, 'sum', 1);
-    insert into raw.query_timings
-    select timestamp '{NOW}' - interval 1 minute, replace(check_id, 'query_', ''), 20, 1, 1, 1, true
-    from health_checks where check_id like 'query_%';
+    insert into raw.query_timings by name
+    select timestamp '{NOW}' - to_minutes(nth) as measured_at, replace(check_id, 'query_', '') as query_name,
+        20 as n_runs, 1 as median_ms, 1 as p95_ms, 1 as p99_ms, 1 as n_rows, true as uses_index
+    from health_checks cross join unnest([1, 2, 3, 4, 5, 6]) as minutes (nth)
+    where check_id like 'query_%' and check_id != 'query_regressions';
+    update staging.stg_opencode__sources set is_sample = false;
+    update file_operations set git_branch = 'main';
     insert into budget_status by name
     select 'all' as budget_name, 'ok' as budget_status, true as is_known_project, date '{NOW}' as as_of_date,
         date '{NOW}' as period_begins_on, date '{NOW}' as period_ends_on;
@@ -53,6 +57,8 @@ HEAL = f"""
     insert into intermediate.int_days_compared by name
     select usage_date, cost_usd, cost_usd as baseline_usd from daily_stats;
     update messages set created_at = created_at - interval 8 day where role = 'user';
+    update messages set created_at = created_at - interval 20 day
+    where message_id = (select min(message_id) from messages where role = 'user');
 """
 
 
@@ -64,8 +70,10 @@ class Fault:
     also: frozenset[str] = frozenset()
 
 
-def _slow(query: str) -> Fault:
-    return Fault(f"insert into raw.query_timings values ('{NOW}', '{query}', 20, 900, 1000, 1, null)")
+def _timed(query: str, median_ms: int, uses_index: str = "null") -> str:
+    return f"""insert into raw.query_timings by name select timestamp '{NOW}' as measured_at,
+        '{query}' as query_name, 20 as n_runs, {median_ms} as median_ms, 1000 as p95_ms, 1 as n_rows,
+        {uses_index} as uses_index"""
 
 
 FAULTS = {
@@ -101,6 +109,10 @@ FAULTS = {
         where session_id in (select session_id from session_stats where root_tokens > 0 limit 5)"""
     ),
     "tokens_priced": Fault("update messages set message_cost_usd = null where message_cost_usd = 0"),
+    "session_totals_reached": Fault(
+        """update sessions set tokens_total_recorded = tokens_total_recorded + 1000000000
+        where session_id = (select min(session_id) from sessions where tokens_total_recorded > 0)"""
+    ),
     # integrity
     "orphan_parts": Fault(
         """update parts set is_orphan = true
@@ -139,7 +151,7 @@ FAULTS = {
     ),
     # performance
     **{
-        f"query_{query}": _slow(query)
+        f"query_{query}": Fault(_timed(query, 900), also=frozenset({"query_regressions"}))
         for query in (
             "agents_by_name",
             "tools_by_session",
@@ -148,10 +160,13 @@ FAULTS = {
             "session_details",
         )
     },
-    "indexes_used": Fault(
-        f"insert into raw.query_timings values ('{NOW}', 'agents_by_name', 20, 1, 1, 1, false)"
-    ),
+    "indexes_used": Fault(_timed("agents_by_name", 1, "false")),
+    "query_regressions": Fault(_timed("cost_trend", 50)),
     # plausibility
+    "times_within_history": Fault(
+        """update messages set created_at = timestamp '1970-01-20 15:00:00'
+        where message_id = (select max(message_id) from messages where role = 'user')"""
+    ),
     "negative_amounts": Fault(
         """update messages set tokens_cache_write = -1
         where message_id = (select min(message_id) from messages where role = 'assistant')"""
@@ -194,7 +209,8 @@ FAULTS = {
         )
     ),
     "volume_trend": Fault(
-        "update messages set created_at = created_at - interval 8 day where role != 'user'"
+        """update messages set created_at = created_at - interval 8 day
+        where role != 'user' and message_id not in (select max(message_id) from messages group by role)"""
     ),
     "loads_stalled": Fault(
         f"""insert into raw.load_batches (load_batch_id, status, loader_version, started_at)
@@ -245,6 +261,9 @@ class Bench:
             for node in _in_order(manifest, "model.opencode_warehouse.health_check_trends")
         ]
         self._build_id = manifest["metadata"]["invocation_id"]
+        self._healthy: dict[int, list[tuple[Any, ...]]] = {}
+        looking_back = [relation.split(".")[-1].strip('"') for relation, _, _ in self._models[-2:]]
+        assert looking_back == ["health_check_history", "health_check_trends"]
         self.connection = self.open(path)
 
     @staticmethod
@@ -269,13 +288,54 @@ class Bench:
     ) -> dict[str, dict[str, Any]]:
         """Build the checks as of so many hours later and return the rows of health_check_trends."""
         connection = connection or self.connection
+        for model in self._models:
+            self._build(connection, hours, *model)
+        return self._trends(connection)
+
+    def judge_healthy(
+        self, hours: int, history: Sequence[tuple[Any, ...]]
+    ) -> tuple[dict[str, dict[str, Any]], list[tuple[Any, ...]]]:
+        """Return the trends so many hours later, after a build with that history, and the whole history.
+
+        What the checks find in a healthy warehouse is found once; only what looks back is built.
+        """
+        with self.trying() as connection:
+            if hours not in self._healthy:
+                self.judge(hours)
+                self._healthy[hours] = connection.execute("from main.health_check_results").fetchall()
+                connection.execute("rollback; begin")
+            for table, rows in (
+                ("health_check_history", history),
+                ("health_check_results", self._healthy[hours]),
+            ):
+                if table == "health_check_results":
+                    connection.execute(f"delete from main.{table}")
+                marks = ", ".join("?" * len(rows[0]))
+                connection.executemany(f"insert into main.{table} values ({marks})", list(rows))
+            for model in self._models[-2:]:
+                self._build(connection, hours, *model)
+            told = connection.execute(
+                "select check_id, status from main.health_check_history order by checked_at"
+            ).fetchall()
+            return self._trends(connection), told
+
+    def _build(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        hours: int,
+        relation: str,
+        materialized: str,
+        sql: str,
+    ) -> None:
         then = f"{datetime.fromisoformat(NOW) + timedelta(hours=hours):%Y-%m-%d %H:%M:%S.%f}"
-        for relation, materialized, sql in self._models:
-            moved = sql.replace(f"'{NOW}'", f"'{then}'").replace(self._build_id, f"build {hours}")
-            if materialized == "incremental":
-                connection.execute(f"insert into {relation} {moved}")
-            else:
-                connection.execute(f"create or replace table {relation} as {moved}")
+        moved = sql.replace(f"'{NOW}'", f"'{then}'").replace(self._build_id, f"build {hours}")
+        if materialized == "incremental":
+            connection.execute(f"insert into {relation} {moved}")
+        else:
+            connection.execute(f"create or replace table {relation} as {moved}")
+
+    @staticmethod
+    def _trends(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
         rows = connection.execute("select * from main.health_check_trends").fetchall()
         names = [column[0] for column in connection.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in rows]
@@ -352,20 +412,40 @@ def test_a_check_sees_its_fault_alone_and_its_end(bench: Bench, check_id: str) -
     assert seen["since"] == seen["checked_at"]
     assert seen["trend"] == "worse"
 
-    with bench.trying() as connection:
-        marks = ", ".join("?" * len(history[0]))
-        connection.executemany(f"insert into health_check_history values ({marks})", history)
-        mended = bench.judge(2)[check_id]
-        told = connection.execute(
-            "select status from health_check_history where check_id = ? order by checked_at", [check_id]
-        ).fetchall()
+    healthy, told = bench.judge_healthy(2, history)
+    mended = healthy[check_id]
 
-    assert [status for (status,) in told] == ["PASS", seen["status"], "PASS"]
+    assert [status for name, status in told if name == check_id] == ["PASS", seen["status"], "PASS"]
     assert (mended["status"], mended["previous_status"]) == ("PASS", seen["status"])
     assert mended["since"] == mended["checked_at"]
     assert mended["n_builds_in_status"] == 1
     assert mended["trend"] == "better"
     assert mended["remedy"] is None
+
+
+def test_a_missing_backup_warns_and_the_sample_needs_none(bench: Bench) -> None:
+    with bench.trying() as connection:
+        connection.execute("delete from raw.backups")
+        missing = bench.judge(1)["backup_age"]
+        connection.execute("update staging.stg_opencode__sources set is_sample = true")
+        of_the_sample = bench.judge(2)["backup_age"]
+    assert (missing["status"], missing["value"], missing["n_failed"]) == ("WARN", None, 1)
+    assert of_the_sample["status"] == "SKIP"
+
+
+def test_a_short_or_idle_history_has_no_trend(bench: Bench) -> None:
+    with bench.trying() as connection:
+        connection.execute(
+            "update messages set created_at = created_at - interval 8 day where role != 'user'"
+        )
+        idle = bench.judge(1)
+    with bench.trying() as connection:
+        connection.execute(
+            "delete from messages where created_at < (select max(created_at) - interval 13 day from messages)"
+        )
+        short = bench.judge(1)
+    assert idle["volume_trend"]["status"] == "SKIP"
+    assert (short["volume_trend"]["status"], short["problems_per_day"]["status"]) == ("SKIP", "SKIP")
 
 
 def test_an_integrity_failure_makes_a_build_fail_and_its_history_outlives_a_full_refresh(

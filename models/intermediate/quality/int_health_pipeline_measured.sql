@@ -116,8 +116,7 @@ measured as (
             'backup_age',
             'last_backup_at is null',
             value='(' ~ ms_between('max(last_backup_at)', 'max(checked_at)') ~ ') / 86400000.0',
-            note="case when max(last_backup_at) is null then 'There is no backup yet.'"
-            ~ " else 'The last one was made on ' || cast(max(last_backup_at) as date) || '.' end",
+            note="'The last one was made on ' || cast(max(last_backup_at) as date) || '.'",
         ) }}
     from backups
 

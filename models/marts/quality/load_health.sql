@@ -45,6 +45,7 @@ messages as (
 
     select
         source_id,
+        min({{ within_history('created_at') }}) as oldest_message_at,
         max({{ within_history('created_at') }}) as newest_message_at
     from {{ ref('messages') }}
     group by source_id
@@ -87,6 +88,7 @@ described as (
         -- timestamps
         sources.first_loaded_at,
         sources.last_loaded_at,
+        messages.oldest_message_at,
         messages.newest_message_at,
         rejected.oldest_rejection_at
     from sources
