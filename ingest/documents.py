@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -74,7 +74,7 @@ class Known:
     A store has a million documents: an id leads to a number, and what is known of it stands there in arrays.
     """
 
-    __slots__ = ("_deleted", "_is_met", "_is_settled", "_met", "_numbers", "_sizes", "_times")
+    __slots__ = ("_deleted", "_is_met", "_is_settled", "_met", "_numbers", "_sessions", "_sizes", "_times")
 
     def __init__(
         self, landed: Mapping[str, tuple[int, int] | None] | None = None, deleted: Iterable[str] = ()
@@ -88,13 +88,23 @@ class Known:
         self._is_met = bytearray(len(versions))
         self._met: set[str] = set()
         """Ids that were not landed when they were met."""
+        self._sessions: dict[str, str | None] = {}
 
     @classmethod
     def of_arrays(
-        cls, ids: Iterable[str], times: "array[int]", sizes: "array[int]", deleted: Iterable[str]
+        cls,
+        ids: Iterable[str],
+        times: "array[int]",
+        sizes: "array[int]",
+        deleted: Iterable[str],
+        sessions: Mapping[str, str | None] | None = None,
     ) -> "Known":
-        """Return what is landed, from arrays of 64 bits; a time is -1 where all is to be read again."""
+        """Return what is landed, from arrays of 64 bits; a time is -1 where all is to be read again.
+
+        `sessions` are those of the landed ids, for a source that may hold some and lose others.
+        """
         known = cls(deleted=deleted)
+        known._sessions = dict(sessions or {})
         known._numbers = dict(zip(ids, range(len(times)), strict=True))
         known._times, known._sizes = times, sizes
         known._is_met = bytearray(len(times))
@@ -179,13 +189,18 @@ class Known:
         other = Known()
         other._numbers, other._times, other._sizes = self._numbers, self._times, self._sizes
         other._deleted = self._deleted
+        other._sessions = self._sessions
         other._is_settled = is_settled
         other._is_met = bytearray(len(self._times))
         return other
 
-    def land(self, document_id: str, version: tuple[int | None, int] | None) -> None:
+    def land(
+        self, document_id: str, version: tuple[int | None, int] | None, session_id: str | None = None
+    ) -> None:
         """Note that a document was landed as of this version, None where it has to be read again."""
         self._deleted.discard(document_id)
+        if session_id is not None:
+            self._sessions[document_id] = session_id
         modified_us, size_bytes = version or (None, 0)
         time = _NO_TIME if modified_us is None else modified_us
         number = self._numbers.setdefault(document_id, len(self._times))
@@ -204,6 +219,14 @@ class Known:
     def meet_all(self) -> None:
         """Take every landed document for present: nothing is known of what is missing."""
         self._met.update(self._numbers)
+
+    def meet_sessions_but(self, sessions: Collection[str]) -> None:
+        """Take every landed document for present, but for those of these sessions."""
+        self._met.update(one for one in self._numbers if self._sessions.get(one) not in sessions)
+
+    def has_missed(self) -> bool:
+        """Whether the reader has not met every landed id: `vanished` without naming them, and faster."""
+        return self._is_met.count(True) < len(self._is_met) and bool(self.vanished())
 
     def vanished(self) -> list[str]:
         """Return the landed ids that the reader did not meet."""
@@ -287,7 +310,7 @@ REASONS = {
     "not_utf8": "holds bytes that are not UTF-8",
     "not_json": "is not JSON",
     "too_deep": "nests deeper than 254 levels",
-    "too_large": f"is larger than {MAX_DOCUMENT_BYTES // 1024 // 1024} MiB",
+    "too_large": f"is larger than {MAX_DOCUMENT_BYTES // 1024 // 1024} MiB (a file of exports: 256 MiB)",
     "wrong_shape": "is JSON, but not what OpenCode writes there",
     "id_mismatch": "names another id than its place does",
     "duplicate_id": "has the id of another document of the same store",
@@ -456,6 +479,7 @@ def make_document(
         if session_id is None and isinstance(value, dict) and isinstance(value.get("sessionID"), str):
             session_id = str(value["sessionID"])
         payload, payload_hash = canonical(value)
+        check_size(len(payload))
     except UnreadableError as error:
         return reject(entity, document_id, origin, error, size_bytes, modified_us)
     size_bytes = len(payload) if size_bytes is None else size_bytes

@@ -555,8 +555,14 @@ class Landing:
                 _array(rows["modified_us"]),
                 _array(rows["size_bytes"]),
                 (row[0] for row in deleted),
+                self._sessions_of(entity, source) if source.kind == "export" else None,
             )
         return known
+
+    def _sessions_of(self, entity: Entity, source: Source) -> dict[str, str | None]:
+        """Return the session of each document that is landed of a source."""
+        query = f"select document_id, session_id from raw.{entity} where source_id = ?"
+        return dict(self._connection.execute(query, [source.source_id]).fetchall())
 
     def schema_version(self, source: Source) -> str | None:
         """Return the schema that a source had when it was last read whole, None where that is not known."""

@@ -219,7 +219,8 @@ class WatchedSource:
         settled_us = (datetime.now(UTC) - RACY).timestamp() * 1_000_000
         is_settled = document.modified_us is not None and document.modified_us < settled_us
         version = (document.modified_us, document.size_bytes) if is_settled else None
-        self._known[document.entity].land(document.document_id, version)
+        session_id = document.session_id if self.source.kind == "export" else None
+        self._known[document.entity].land(document.document_id, version, session_id)
 
     def _is_final(self, rejection: Rejection) -> bool:
         """Whether a document is to be rejected now: a file that may be half written gets some time."""
