@@ -7,3 +7,7 @@ class IngestError(Exception):
 
 class SourceError(Exception):
     """One source cannot be read (whole or in part); the other sources still load, exit code 1."""
+
+
+class DamagedError(SourceError):
+    """A source is damaged: what can be read of it is loaded, nothing follows from what is missing."""

@@ -11,7 +11,7 @@ import duckdb
 
 from ingest import masking, words
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
-from ingest.errors import IngestError, SourceError
+from ingest.errors import DamagedError, IngestError, SourceError
 from ingest.landing import Counts, Landing, record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store, links_that_leave
 from ingest.sources import export_file, json_store, sqlite_store
@@ -29,6 +29,9 @@ READERS: Mapping[str, Reader] = {
 Rejected = tuple[Path, Rejection]
 """A rejection and the file it is in."""
 
+UNREAD = ("incomplete", "damaged", "failed")
+"""The statuses of a source that was not read to its end."""
+
 HISTORY: tuple[Entity, ...] = ("sessions", "messages", "parts", "session_messages")
 
 REPORT_EVERY = 100
@@ -40,7 +43,11 @@ MASS_DELETION = 100
 
 @dataclass(slots=True)
 class SourceResult:
-    """What one source gave. `status`: ok, incomplete (read in part), failed (not read), refused, missing."""
+    """What one source gave.
+
+    `status`: ok, incomplete (read in part), damaged (read as far as can be), failed (not read), refused (its
+    deletions were not believed), missing.
+    """
 
     source: Source
     status: str
@@ -64,6 +71,11 @@ class LoadResult:
     rejections: list[Rejected] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def needs_user(self) -> bool:
+        """Whether something is for the user to act on: a problem, or a document that was rejected."""
+        return bool(self.problems or self.rejections)
 
     def add(self, one: SourceResult) -> None:
         """Add what one source gave."""
@@ -160,7 +172,7 @@ def load(
             if state is None:
                 report.enter("idle")
             result.ended_at = clock()
-            n_failed = sum(one.status in ("failed", "incomplete") for one in result.sources)
+            n_failed = sum(one.status in UNREAD for one in result.sources)
             land.end_batch(result.ended_at, result.counts, len(result.sources), n_failed)
         if not options.dry_run:
             record_storage(connection, result.ended_at, measure_storage(settings.warehouse))
@@ -314,7 +326,7 @@ def _load_source(
                 entity, due = item.entity, land.counts.scanned + REPORT_EVERY
         report.at(source, entity, land.counts)
     except SourceError as error:
-        status = "incomplete" if land.counts.scanned else "failed"
+        status = status_of(error, is_begun=land.counts.scanned > 0)
         message = str(error)
     vanished: dict[Entity, list[str]] = {}
     if status == "ok":
@@ -323,6 +335,13 @@ def _load_source(
         if why_not is not None:
             status, message, vanished = "refused", why_not, {}
     return SourceResult(source, status, message, land.end_source(vanished, schema_version, status, message))
+
+
+def status_of(error: SourceError, *, is_begun: bool) -> str:
+    """Return the status of a source that could not be read to its end."""
+    if isinstance(error, DamagedError):
+        return "damaged"
+    return "incomplete" if is_begun else "failed"
 
 
 def refusal(

@@ -11,7 +11,7 @@ from ingest.chunks import CHUNK_ROWS, PIECE_BYTES
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source, compact
 from ingest.errors import SourceError
 from ingest.landing import RACY
-from ingest.load import READERS, refusal
+from ingest.load import READERS, refusal, status_of
 from ingest.sources import json_store, sqlite_store
 
 HALF_WRITTEN = frozenset({"empty", "truncated", "not_json", "not_utf8"})
@@ -170,7 +170,8 @@ class WatchedSource:
             is_settled = last.schema_version == self._schema_version
             known = {entity: landed.again(is_settled=is_settled) for entity, landed in self._known.items()}
         except SourceError as error:
-            last.has_all_rejections, last.status, last.message = False, "failed", str(error)
+            last.has_all_rejections, last.message = False, str(error)
+            last.status = status_of(error, is_begun=False)
             yield last
             return
         pieces = self._pieces(last, READERS[source.kind](source, known))
@@ -200,7 +201,8 @@ class WatchedSource:
                         piece.documents, last.documents, n_bytes = last.documents, [], 0
                         yield piece
         except SourceError as error:
-            last.has_all_rejections, last.status, last.message = False, "incomplete", str(error)
+            last.has_all_rejections, last.message = False, str(error)
+            last.status = status_of(error, is_begun=True)
         yield last
 
     def _part(self) -> Found:

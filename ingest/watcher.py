@@ -22,7 +22,7 @@ from ingest import words
 from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
 from ingest.landing import Counts, Landing
-from ingest.load import Options, load
+from ingest.load import UNREAD, Options, load
 from ingest.lock import BusyError, Patience, holding, watch_lock_path, writing
 from ingest.settings import Settings, find_sources
 from ingest.sources import json_store
@@ -258,7 +258,7 @@ class Watcher:
                 found.message,
                 is_complete=found.has_all_rejections,
             )
-            n_failed = sum(one.status in ("failed", "incomplete") for one in self._watched.values())
+            n_failed = sum(one.status in UNREAD for one in self._watched.values())
             land.end_batch(self._clock(), counts, len(self._watched), n_failed)
         self._n_commits += 1
         self._is_dirty = self._is_dirty or counts.written + counts.deleted > 0

@@ -17,7 +17,7 @@ TONES = {
     "FAIL": "bad", "error": "bad", "fail": "bad", "failed": "bad", "over": "bad", "critical": "bad",
     "missing": "bad", "runtime error": "bad",
     "WARN": "poor", "warn": "poor", "at_risk": "poor", "incomplete": "poor", "refused": "poor",
-    "high": "poor", "timeout": "poor",
+    "damaged": "poor", "high": "poor", "timeout": "poor",
     "PASS": "good", "pass": "good", "ok": "good", "success": "good", "completed": "good",
     "SKIP": "none", "skipped": "none", "unknown": "none", "aborted": "none",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The text of an export file as people have it: encodings, colours, lines around the JSON, several exports."""
+"""The text of an export file as people have it: encodings, colours, other lines, several exports."""
 
 import re
 from collections.abc import Iterator

@@ -460,7 +460,7 @@ def test_several_stores_load_at_once_and_a_broken_one_does_not_keep_the_others(
     result = warehouse.load(root, broken.parent, export, tmp_path / "nowhere")
 
     assert [(one.source.kind, one.status) for one in result.sources] == [
-        ("json", "ok"), ("sqlite", "ok"), ("sqlite", "failed"), ("export", "ok"),
+        ("json", "ok"), ("sqlite", "ok"), ("sqlite", "damaged"), ("export", "ok"),
     ]  # fmt: skip
     assert result.counts.written == 21
     assert any("is damaged" in problem for problem in result.problems)

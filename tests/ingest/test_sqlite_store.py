@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ingest.documents import Known, Rejection, Source
 from ingest.errors import SourceError
-from ingest.sources import sqlite_store
+from ingest.sources import sqlite_file, sqlite_store
 from tests.ingest.stores import (
     FORBIDDEN,
     LONG_AGO_MS,
@@ -221,7 +221,7 @@ def test_a_wal_that_may_not_be_read_is_told(open_folder: Path) -> None:
 def test_a_locked_database_is_told_and_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.1)
     path = database(tmp_path / "opencode.db")
 
     with (
@@ -287,14 +287,14 @@ def test_a_damaged_page_costs_what_stands_behind_it_and_nothing_else(tmp_path: P
 
     ids, problem = read_what_can_be_read(source_of(path))
 
-    assert "table part: is damaged" in problem
+    assert "table part is damaged" in problem
     assert {"prj_1", "ses_1", "msg_1", "msg_60"} <= ids
     assert 60 < len(ids) < 60 * 61
 
     known = nothing_known()
     known["parts"] = Known({"prt_1_1": (1, 1)})
     reread = set()
-    with pytest.raises(SourceError, match="table part: is damaged"):  # noqa: PT012 - it is raised at the end
+    with pytest.raises(SourceError, match="table part is damaged"):  # noqa: PT012 - it is raised at the end
         for item in sqlite_store.read(source_of(path), known):
             reread.add(getattr(item, "document_id", None))
     assert "prt_1_1" in reread, "also at a later load what stands before the damage is read"
@@ -438,14 +438,14 @@ def test_the_tables_that_hold_secrets_are_never_read(store: Path, monkeypatch: p
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    connect = sqlite_store._connect_as
+    connect = sqlite_file.connect_as
 
     def connect_and_watch(path: Path, mode: str) -> sqlite3.Connection:
         connection = connect(path, mode)
         connection.set_authorizer(watch)
         return connection
 
-    monkeypatch.setattr(sqlite_store, "_connect_as", connect_and_watch)
+    monkeypatch.setattr(sqlite_file, "connect_as", connect_and_watch)
 
     documents, _, _ = read_all(source_of(store))
     sqlite_store.census(source_of(store))
