@@ -711,6 +711,7 @@ class Landing:
         self._transaction.clear()
         self._n_bytes = 0
         counts = self._counts
+        vanished = {entity: self._not_behind_links(entity, ids) for entity, ids in vanished.items()}
         counts.deleted = sum(len(ids) for ids in vanished.values())
         if self._dry_run:
             return counts
@@ -735,6 +736,22 @@ class Landing:
         self._record(status, message, schema_version, first_loaded_at)
         connection.execute("commit")
         return counts
+
+    def _not_behind_links(self, entity: Entity, ids: Sequence[str]) -> Sequence[str]:
+        """Return those of these vanished documents that were not landed from a folder that is rejected now.
+
+        Of what it holds nothing is known.
+        """
+        folders = [r.origin + "/" for r in self._rejections if r.document_id is None and r.entity == entity]
+        if not (folders and ids):
+            return ids
+        rows = self._connection.execute(
+            f"""select document_id from raw.{entity}
+            where source_id = $source and document_id in (select unnest($ids))
+                and not list_bool_or([starts_with(origin, folder) for folder in $folders])""",
+            {"source": self._current.source_id, "ids": list(ids), "folders": folders},
+        )
+        return [row[0] for row in rows.fetchall()]
 
     def _recorded(self, source: Source) -> tuple[datetime, str | None] | None:
         """Return when a source was first loaded and its schema then, None where it never was."""
@@ -880,7 +897,9 @@ class Landing:
         if not (self._open_rejections or self._rejections):
             return 0
         connection = self._connection
-        connection.register("rejections", _rejections_arrow(self._rejections))
+        # Rows without an id share their place, as do those that stand more than twice: one record is enough.
+        found = {(one.entity, one.origin, one.document_id): one for one in self._rejections}
+        connection.register("rejections", _rejections_arrow([*found.values()]))
         same = """r.source_id = ? and r.resolved_at is null and r.entity = n.entity
             and r.origin = n.origin and r.document_id is not distinct from n.document_id"""
         connection.execute(

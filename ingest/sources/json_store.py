@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -71,6 +72,11 @@ def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | R
             continue
         for child in _children(tree, folder.name, problems):
             place = f"{folder.name}/{child.name}"
+            why_not = _why_not_followed(tree, child)
+            if why_not is not None:
+                origin = _text(f"{TREE}/{place}")
+                yield reject(folder.entity, None, origin, UnreadableError("unreadable", why_not))
+                continue
             yield from _read_folder(tree, child.path, place, folder, known[folder.entity], problems)
     if problems:
         raise SourceError(
@@ -86,17 +92,30 @@ def child_folders(tree: Path, name: str, problems: list[str]) -> Iterator[Path]:
     is met first and counts.
     """
     for child in _children(tree, name, problems):
-        yield tree / name / child.name
+        if _why_not_followed(tree, child) is None:
+            yield tree / name / child.name
 
 
 def _children(tree: Path, name: str, problems: list[str]) -> Iterator[os.DirEntry[str]]:
     for child in sorted(list_folder(tree / name, problems), key=lambda child: child.name == "global"):
         try:
-            if child.is_dir():
-                _check_place(tree, child)
+            if child.is_symlink() or child.is_dir():
                 yield child
         except OSError as error:
             problems.append(f"{_text(child.path)} ({error.strerror})")
+
+
+def _why_not_followed(tree: Path, folder: os.DirEntry[str]) -> str | None:
+    """Say why a folder that is a link is left out, None where it is read.
+
+    It costs what it stands for and nothing else: were the whole store taken for unread, nothing in it could
+    be marked as deleted for as long as the link is there.
+    """
+    try:
+        _check_place(tree, folder)
+    except OSError as error:
+        return error.strerror or "a symbolic link that cannot be followed"
+    return None
 
 
 def list_folder(folder: Path | str, problems: list[str]) -> list[os.DirEntry[str]]:
@@ -273,9 +292,11 @@ def _check_place(tree: Path, entry: Entry) -> None:
     """Raise OSError where an entry is a symbolic link that leaves the store, or leads nowhere."""
     if not entry.is_symlink():
         return
-    entry.stat()  # a circle of links: pathlib has an error of its own for it
+    with suppress(FileNotFoundError):  # what leaves the store does so, too, where it leads to nothing there
+        entry.stat()  # a circle of links: pathlib has an error of its own for it
     if not Path(entry).resolve().is_relative_to(tree.resolve()):
         raise PermissionError(errno.EPERM, "a symbolic link that leaves the store")
+    entry.stat()
 
 
 def _text(name: str) -> str:

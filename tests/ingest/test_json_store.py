@@ -13,6 +13,7 @@ from ingest.errors import SourceError
 from ingest.sources import json_store
 from tests.ingest.stores import (
     SECRET,
+    Warehouse,
     json_tree,
     message,
     message_file,
@@ -171,19 +172,52 @@ def test_a_link_within_the_store_is_followed_and_one_that_leaves_it_is_not(
     assert reasons(rejections) == [("storage/message/ses_1/msg_out.json", "unreadable")]
 
 
-def test_a_folder_that_leaves_the_store_or_leads_in_a_circle_makes_the_read_incomplete(
+def test_a_folder_that_leaves_the_store_or_leads_in_a_circle_is_rejected_and_the_rest_is_read(
     tree: Source, tmp_path: Path
 ) -> None:
+    whole, _, _ = read_all(tree)
     write(tmp_path / "private" / "msg_out.json", {"role": "user"})
-    (tree.root / "storage" / "message" / "ses_out").symlink_to(tmp_path / "private")
-    (tree.root / "storage" / "message" / "ses_circle").symlink_to("ses_circle")
-    known = nothing_known()
+    messages = tree.root / "storage" / "message"
+    (messages / "ses_out").symlink_to(tmp_path / "private")
+    (messages / "ses_nowhere").symlink_to(tmp_path / "not mounted")
+    (messages / "ses_circle").symlink_to("ses_circle")
+    (messages / "ses_file").symlink_to(tmp_path / "private" / "msg_out.json")
 
-    with pytest.raises(SourceError, match=r"2 folder\(s\).*cannot be read"):
-        read_all(tree, known)
+    documents, rejections, _ = read_all(tree)
 
-    assert not known["messages"].meet("msg_ses_1_2").version
-    assert known["messages"].meet("msg_ses_1_2").is_duplicate, "what could be read was read"
+    assert set(documents) == set(whole)
+    assert {(r.origin, r.document_id, r.reason, r.detail) for r in rejections} == {
+        ("storage/message/ses_out", None, "unreadable", "a symbolic link that leaves the store"),
+        ("storage/message/ses_nowhere", None, "unreadable", "a symbolic link that leaves the store"),
+        ("storage/message/ses_file", None, "unreadable", "a symbolic link that leaves the store"),
+        ("storage/message/ses_circle", None, "unreadable", "Too many levels of symbolic links"),
+    }
+
+
+def test_a_folder_that_became_a_link_out_of_the_store_keeps_what_was_loaded_from_it(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    root = json_tree(tmp_path / "store")
+    json_tree(root, session_id="ses_2", n_messages=3)
+    warehouse.load(root)
+    folder = root / "storage" / "message" / "ses_1"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    message_file(root, "msg_ses_2_1", "ses_2").unlink()
+    part_file(root, "prt_ses_2_1_1", "msg_ses_2_1").unlink()
+
+    for n_deleted in (2, 0):
+        result = warehouse.load(root)
+
+        assert (result.problems, result.counts.deleted) == ([], n_deleted)
+        assert warehouse.rejected() == [("messages", "storage/message/ses_1", None, "unreadable", None)]
+        alive = "select count(*) from raw.messages where deleted_at is null"
+        assert warehouse.value(alive) == 4
+
+    folder.unlink()
+    (tmp_path / "elsewhere").rename(folder)
+    assert warehouse.load(root).counts.resolved == 1
+    assert warehouse.rejected() == []
 
 
 def test_a_part_folder_moved_to_a_larger_disk_is_followed(tree: Source, tmp_path: Path) -> None:
