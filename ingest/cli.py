@@ -276,13 +276,13 @@ def _load(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     with _progress() as progress:
         result = load.load(configured, _options(arguments), progress)
     _print(arguments, result.as_json(), load.describe(result))
-    return EXIT_PROBLEMS if result.problems else EXIT_OK
+    return EXIT_PROBLEMS if result.needs_user else EXIT_OK
 
 
 def _run(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     with _progress() as progress:
         outcome = pipeline.run(configured, _options(arguments), progress)
-    return EXIT_PROBLEMS if outcome.failed else EXIT_OK
+    return EXIT_PROBLEMS if outcome.needs_user else EXIT_OK
 
 
 def _watch(arguments: argparse.Namespace, configured: settings.Settings) -> int:

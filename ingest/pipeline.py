@@ -37,10 +37,16 @@ _DBT_ENVIRONMENT = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a run: which steps failed, and the release that was made of it."""
+    """What became of a run: steps that failed, the release that was made, whether all was loaded."""
 
     failed: list[str] = field(default_factory=list)
     release: releases.Release | None = None
+    is_all_loaded: bool = True
+
+    @property
+    def needs_user(self) -> bool:
+        """Whether a step failed, or a source or a document could not be read."""
+        return bool(self.failed) or not self.is_all_loaded
 
 
 def run(
@@ -50,8 +56,13 @@ def run(
     settings.warehouse.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with writing(settings.warehouse):
         say("Run 1/5: loading OpenCode's records")
-        say(load.describe(load.load(settings, options, progress)))
-        return build(settings, say)
+        loaded = load.load(settings, options, progress)
+        say(load.describe(loaded))
+        outcome = build(settings, say)
+        if loaded.needs_user:
+            outcome.is_all_loaded = False
+            say("Not all could be loaded: see what is rejected, and the problems, in step 1.")
+        return outcome
 
 
 def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = None) -> Outcome:

@@ -103,7 +103,7 @@ def test_a_fork_whose_session_file_is_broken_is_a_fork_all_the_same(
     for (session_id,) in whole.query("select session_id from sessions where is_fork"):
         next(store.glob(f"storage/session/*/{session_id}.json")).write_bytes(b"{")
     broken = new_warehouse(store)
-    assert broken.load()["counts"]["rejected"] == 3
+    assert broken.load(code=1)["counts"]["rejected"] == 3
     broken.build_by_rules()
     assert broken.query(TOTALS) == whole.query(TOTALS)
     assert broken.one("select count(*) from sessions where is_fork and is_inferred") > 0

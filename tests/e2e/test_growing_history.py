@@ -57,7 +57,7 @@ def test_a_changed_store_ends_as_a_fresh_load_of_it_but_remembers_what_was_delet
     whole_session = broken_session.read_bytes()
     broken_session.write_bytes(b"")
 
-    second = warehouse.load()
+    second = warehouse.load(code=1)
     warehouse.build_by_rules()
     assert second["counts"]["deleted"] == 1
     assert sorted(item["reason"] for item in second["rejected"]) == ["empty", "truncated"]

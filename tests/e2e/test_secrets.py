@@ -88,7 +88,7 @@ def built(
     warehouse = new_warehouse(tree.parent)
     before = os.umask(0o022)
     try:
-        result = warehouse.load()
+        result = warehouse.load(code=1)
         warehouse.build_untested()
     finally:
         os.umask(before)

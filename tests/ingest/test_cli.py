@@ -63,6 +63,16 @@ def test_what_needs_the_user_ends_with_1_and_the_rest_is_loaded(
     assert main(["doctor", *common]) == 1
 
 
+def test_a_rejected_document_needs_the_user_until_it_is_mended(root: Path, warehouse: Warehouse) -> None:
+    common = ["--store", str(root), "--warehouse", str(warehouse.path)]
+    broken = write(part_file(root, "prt_torn"), b'{"id":')
+
+    assert [main(["load", *common]) for _ in range(2)] == [1, 1]
+
+    broken.unlink()
+    assert main(["load", *common]) == 0
+
+
 def test_where_nothing_can_be_done_it_ends_with_2_and_says_why(
     tmp_path: Path, warehouse: Warehouse, capsys: Captured
 ) -> None:

@@ -217,7 +217,7 @@ def test_no_planted_secret_reaches_the_warehouse_the_output_or_a_log(
     with caplog.at_level(logging.DEBUG):
         code = cli.main(["load", "--store", str(root), "--warehouse", str(path)])
 
-    assert code == 0
+    assert code == 1, "a document is torn"
     output = capsys.readouterr()
     with closing(duckdb.connect(str(path))) as connection:
         connection.execute("checkpoint")

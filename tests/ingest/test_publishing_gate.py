@@ -139,6 +139,19 @@ def test_the_command_says_by_its_code_that_something_failed(
     assert main(arguments) == 2
 
 
+def test_what_was_not_loaded_keeps_nothing_from_being_released_and_is_said(
+    warehouse: Warehouse, tmp_path: Path, steps: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = json_tree(tmp_path / "store")
+    write(part_file(root, "prt_torn"), b'{"id":')
+
+    assert main(["run", "--store", str(root), "--warehouse", str(warehouse.path)]) == 1
+
+    assert steps == STEPS
+    assert current_release(warehouse.path) is not None
+    assert "Not all could be loaded: see what is rejected" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_a_build_that_is_to_end_publishes_nothing(
     warehouse: Warehouse, tmp_path: Path, steps: list[str]
 ) -> None:
