@@ -6,7 +6,8 @@ own check, which takes a second for each gigabyte.
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from ingest.documents import Met
 from ingest.errors import DamagedError
@@ -48,6 +49,13 @@ class Key:
         """Return how many rows the index knows of."""
         (n,) = self._connection.execute(f"select count(*) {self._from}").fetchone()
         return int(n)
+
+    def row_numbers(self) -> Iterator[int]:
+        """Yield the numbers of the rows that the index knows of, as far as it can be read."""
+        if self:
+            with suppress(sqlite3.DatabaseError):
+                for (number,) in self._connection.execute(f"select rowid {self._from}"):
+                    yield number
 
     def holds_only_text(self) -> bool:
         """Whether all ids are texts, so that no two that are different look the same."""

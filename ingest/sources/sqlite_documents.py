@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ingest.documents import (
     NEW,
@@ -30,6 +31,7 @@ CHECKED_BYTES = 256 * 1024 * 1024
 NEWS_OF_ROWS = 10
 """A larger one, where more than one row in so many is: reading these takes longer than the check."""
 
+_ALL = "not indexed"
 _RECENT = "where session_id in (select id from session order by time_updated desc limit 20)"
 """OpenCode touches a session at each of its turns, and has an index of messages and parts by session."""
 
@@ -76,11 +78,11 @@ def read_documents(
     """
     present = {name: column for name, column in table.fields.items() if column in columns}
     table = replace(table, fields=present)
-    read = f"{', '.join([*table.ids.values(), *present.values()])}, time_updated, data from {table.name}"
+    read = ", ".join([*table.ids.values(), *present.values(), "time_updated", "data"])
     if (known or only_recent) and _has_row_numbers(connection, table.name):
-        yield from _read_changed(connection, table, f"select {read}", known, only_recent=only_recent)
+        yield from _read_changed(connection, table, read, known, only_recent=only_recent)
     else:
-        yield from _read_all(connection, table, f"select {read} not indexed", known)
+        yield from _read_all(connection, table, read, known)
 
 
 def _has_row_numbers(connection: sqlite3.Connection, table: str) -> bool:
@@ -92,7 +94,7 @@ def _has_row_numbers(connection: sqlite3.Connection, table: str) -> bool:
 
 
 def _read_all(
-    connection: sqlite3.Connection, table: Table, select: str, known: Known
+    connection: sqlite3.Connection, table: Table, columns: str, known: Known
 ) -> Iterator[Document | Rejection | Seen]:
     """Yield what of a whole table is not landed as it is. Ids are not kept where none can come twice."""
     key = Key(connection, table.name)
@@ -102,7 +104,7 @@ def _read_all(
     except DamagedError as error:
         damage = error
     is_proven = damage is None and not known and bool(key) and key.holds_only_text()
-    for row in connection.execute(select):
+    for row in _rows(connection, table.name, columns):
         document_id = text(row[0])
         if is_proven and document_id.isascii():  # other bytes might be read as the same text
             yield _document(table, row, NEW)
@@ -115,17 +117,29 @@ def _read_all(
         raise damage
 
 
+def _rows(connection: sqlite3.Connection, table: str, columns: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table; raise where a page is damaged, after all that can be read."""
+    n_read = 0
+    try:
+        for row in connection.execute(f"select {columns} from {table} {_ALL}"):  # noqa: S608 - of DOCUMENT_TABLES
+            yield row
+            n_read += 1
+    except sqlite3.DatabaseError:
+        if _has_row_numbers(connection, table):
+            yield from _rows_behind(connection, table, columns, n_read)
+        raise
+
+
 def _read_changed(
-    connection: sqlite3.Connection, table: Table, select: str, known: Known, *, only_recent: bool
+    connection: sqlite3.Connection, table: Table, columns: str, known: Known, *, only_recent: bool
 ) -> Iterator[Document | Rejection | Seen]:
     """Yield the rows whose time is not that of what is landed, and look whether to believe what was found."""
-    where = _RECENT if only_recent else "not indexed"
-    query = f"select rowid, id, time_updated from {table.name} {where}"  # noqa: S608 - of DOCUMENT_TABLES
+    where = _RECENT if only_recent else _ALL
     changed: list[_Changed] = []
     n_rows = 0
     damage: sqlite3.DatabaseError | DamagedError | None = None
     try:
-        for rows in _in_batches(connection, query):
+        for rows in _in_batches(connection, table.name, where):
             numbers, ids, times = zip(*rows, strict=True)
             texts, moments = [*map(text, ids)], [*map(clock_microseconds, times)]
             of_these = known.meet_many(texts, moments)
@@ -135,8 +149,13 @@ def _read_changed(
     except sqlite3.DatabaseError as error:
         damage = error
     lost = False
+    select = f"select {columns} from {table.name} where rowid = ?"  # noqa: S608 - of DOCUMENT_TABLES
     for row in changed:
-        found = connection.execute(f"{select} where rowid = ?", (row.rowid,)).fetchall()
+        try:
+            found = connection.execute(select, (row.rowid,)).fetchall()
+        except sqlite3.DatabaseError as error:  # the rest of a long document is gone
+            damage = error
+            continue
         lost = lost or [text(one[0]) for one in found] != [row.id]
         for one in found:
             yield _document(table, one, row.met)
@@ -151,7 +170,8 @@ def _read_changed(
         ages.add(row.met, row.modified_us)
     if ages.went_back:
         of_changed = {row.rowid for row in changed}
-        unchanged = (row[2] for row in connection.execute(query) if row[0] not in of_changed)
+        batches = _in_batches(connection, table.name, _ALL)
+        unchanged = (time for rows in batches for number, _, time in rows if number not in of_changed)
         ages.require_order(table.name, map(clock_microseconds, unchanged))
 
 
@@ -182,17 +202,49 @@ def _size(connection: sqlite3.Connection) -> int:
     return int(n_pages) * int(size)
 
 
-def _in_batches(connection: sqlite3.Connection, query: str) -> Iterator[list[tuple[int, object, object]]]:
-    """Yield the rows of a query by the thousand; raise where one is damaged, after those before it."""
+def _in_batches(
+    connection: sqlite3.Connection, table: str, where: str
+) -> Iterator[list[tuple[int, object, object]]]:
+    """Yield row number, id and time of the rows of a table by the thousand.
+
+    Raises where a page is damaged, after all that can be read.
+    """
+    columns = "rowid, id, time_updated"
+    query = f"select {columns} from {table} {where}"  # noqa: S608 - of DOCUMENT_TABLES
     n_read = 0
     rows = connection.execute(query)
     try:
         while batch := rows.fetchmany(ROWS_AT_ONCE):
             n_read += len(batch)
             yield batch
-    except sqlite3.DatabaseError:  # with one row a whole batch is lost
-        for row in islice(connection.execute(query), n_read, None):
+        return
+    except sqlite3.DatabaseError as error:
+        damage = error
+    try:
+        for row in islice(connection.execute(query), n_read, None):  # with one row a whole batch was lost
+            n_read += 1
             yield [row]
+    except sqlite3.DatabaseError:
+        pass
+    if where == _ALL:
+        yield from ([row] for row in _rows_behind(connection, table, columns, n_read))
+    raise damage
+
+
+def _rows_behind(
+    connection: sqlite3.Connection, table: str, columns: str, n_read: int
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows that a reading in order did not come to, as it ended at a damaged page after `n_read`.
+
+    The index of the ids leads to them.
+    """
+    in_order = connection.execute(f"select rowid from {table} {_ALL} limit ?", (n_read,))  # noqa: S608
+    are_read = {number for (number,) in in_order}
+    for number in Key(connection, table).row_numbers():
+        if number not in are_read:
+            with suppress(sqlite3.DatabaseError):  # it stands on a damaged page itself
+                row = f"select {columns} from {table} where rowid = ?"  # noqa: S608 - of DOCUMENT_TABLES
+                yield from connection.execute(row, (number,)).fetchall()
 
 
 def _document(table: Table, row: tuple[object, ...], met: Met) -> Document | Rejection:

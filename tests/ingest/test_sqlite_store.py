@@ -277,7 +277,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes, word
             look_at(source_of(path))
 
 
-def test_a_damaged_page_costs_what_stands_behind_it_and_nothing_else(tmp_path: Path) -> None:
+def test_a_damaged_page_costs_what_stands_on_it_and_nothing_else(tmp_path: Path) -> None:
     path = database(tmp_path / "opencode.db", n_messages=60, n_parts=60)
     change(path, "vacuum")
     n_pages = path.stat().st_size // 4096
@@ -289,7 +289,7 @@ def test_a_damaged_page_costs_what_stands_behind_it_and_nothing_else(tmp_path: P
 
     assert "table part is damaged" in problem
     assert {"prj_1", "ses_1", "msg_1", "msg_60"} <= ids
-    assert 60 < len(ids) < 60 * 61
+    assert 60 * 61 + 3 - 100 < len(ids) < 60 * 61 + 3, "but for a page of rows"
 
     known = nothing_known()
     known["parts"] = Known({"prt_1_1": (1, 1)})
@@ -297,7 +297,7 @@ def test_a_damaged_page_costs_what_stands_behind_it_and_nothing_else(tmp_path: P
     with pytest.raises(SourceError, match="table part is damaged"):  # noqa: PT012 - it is raised at the end
         for item in sqlite_store.read(source_of(path), known):
             reread.add(getattr(item, "document_id", None))
-    assert "prt_1_1" in reread, "also at a later load what stands before the damage is read"
+    assert reread >= ids, "also at a later load"
 
 
 def test_a_database_of_a_future_schema_is_read_as_far_as_it_is_known(store: Path) -> None:
