@@ -104,6 +104,11 @@ def _pieces_among_others(text: bytes, error: UnreadableError) -> Iterator[Piece]
     ruined_to = 0
     n_wasted = 0
     start = _OBJECT.search(text)
+    if start is not None and _INFO.match(text, start.start()):  # most often all from here on is one export
+        piece = _piece(text[start.start() : text.rfind(b"}") + 1])
+        if piece is not None:
+            yield piece
+            return
     while start is not None:
         begin = start.start()
         found = _look_through(text, begin)
