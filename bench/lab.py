@@ -5,14 +5,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import duckdb
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -24,6 +23,7 @@ from bench.peers import TOKENS, Peer
 from bench.plans import Plan
 from bench.stores import Layout, Store, Totals
 from ingest import words
+from ingest.warehouse import open_warehouse
 
 PROJECT = Path(__file__).resolve().parents[1]
 SAMPLE = PROJECT / "sample"
@@ -322,7 +322,7 @@ class Lab:
     def totals_by_query(self) -> Peer:
         """Load the tree and ask the landed documents what other programs say: tokens and recorded cost."""
         cold = self.cold_loads("json")
-        with closing(duckdb.connect(str(cold.warehouse), read_only=True)) as connection:
+        with open_warehouse(cold.warehouse, read_only=True) as connection:
             started = time.perf_counter()
             row = connection.execute(_RECORDED).fetchone()
             took = time.perf_counter() - started
@@ -338,7 +338,7 @@ class Lab:
     @cached_property
     def load_phases(self) -> dict[str, float]:
         """Return the seconds that each phase of a cold load of the database of size 1x took."""
-        with closing(duckdb.connect(str(self.cold_loads("sqlite").warehouse), read_only=True)) as connection:
+        with open_warehouse(self.cold_loads("sqlite").warehouse, read_only=True) as connection:
             rows = connection.execute(_PHASES).fetchall()
         return {phase: round(seconds, 3) for phase, seconds in rows if seconds is not None}
 
@@ -376,7 +376,7 @@ class Lab:
             raise BenchError(f"The warehouse holds {found}, and the store {expected}: the load is wrong.")
 
     def _check_figures(self, warehouse: Path, totals: Totals) -> None:
-        with closing(duckdb.connect(str(warehouse), read_only=True)) as connection:
+        with open_warehouse(warehouse, read_only=True) as connection:
             row = connection.execute(_FIGURES).fetchone()
         *tokens, cost = row or (None,)
         expected = list(totals.tokens.values())

@@ -210,6 +210,11 @@ def _parser() -> argparse.ArgumentParser:
     restore_.add_argument(
         "--unverified", action="store_true", help="take a backup of which no hash is known, if it opens"
     )
+    restore_.add_argument(
+        "--drop-foreign",
+        action="store_true",
+        help="leave out views and functions that the project does not make, instead of refusing the backup",
+    )
     restore_.set_defaults(run=_restore)
 
     releases_ = commands.add_parser(
@@ -366,7 +371,11 @@ def _restore(arguments: argparse.Namespace, configured: settings.Settings) -> in
     source = settings.resolved(arguments.source) if arguments.source else None
     with _status_line() as progress:
         restored = restore.restore(
-            configured.warehouse, source, unverified=arguments.unverified, progress=progress
+            configured.warehouse,
+            source,
+            unverified=arguments.unverified,
+            drop_foreign=arguments.drop_foreign,
+            progress=progress,
         )
     _print(arguments, restored.as_json(), restore.describe(restored))
     return EXIT_OK

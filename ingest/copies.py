@@ -1,8 +1,10 @@
 """Copies of a warehouse file, as backups and releases are: made, described by a manifest, verified."""
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
@@ -13,14 +15,15 @@ from typing import BinaryIO
 import duckdb
 import orjson
 
-from ingest import __version__, words
+from ingest import __version__, trust, words
 from ingest.documents import ENTITIES
 from ingest.errors import IngestError
-from ingest.landing import attach
-from ingest.warehouse import MANIFEST
+from ingest.lock import Patience
+from ingest.warehouse import MANIFEST, attach_in_turn, explained
 
 PART_SUFFIX = ".part"
 _PIECE_BYTES = 64 * 1024 * 1024
+_MANIFEST_BYTES = 1_000_000
 _DOCUMENTS = "select " + ", ".join(f"(select count(*) from raw.{entity}) as {entity}" for entity in ENTITIES)
 _NEWEST_BATCH = "select coalesce(max(load_batch_id), 0) from raw.load_batches"
 
@@ -74,7 +77,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """Return the manifest in a folder, None where there is none. Raises IngestError where it is none."""
     file = folder / MANIFEST
     try:
-        value = orjson.loads(file.read_bytes())
+        value = orjson.loads(_read_own(file))
         withdrawn = value["withdrawn_at"]
         return Manifest(
             datetime.fromisoformat(value["made_at"]),
@@ -95,6 +98,15 @@ def read_manifest(folder: Path) -> Manifest | None:
         ) from None
 
 
+def refuse_link_out(file: Path, folder: Path, what: str) -> None:
+    """Raise IngestError where a file, which lies below a folder by its name, lies elsewhere by a link."""
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise IngestError(
+            f"{file} is a link that leads out of {folder}, so {what} is refused. Remove the link, or name "
+            "the file that is meant."
+        )
+
+
 def contents(connection: duckdb.DuckDBPyConnection) -> Contents:
     """Return what an attached warehouse holds."""
     counted = connection.execute(_DOCUMENTS).fetchone() or ()
@@ -103,10 +115,12 @@ def contents(connection: duckdb.DuckDBPyConnection) -> Contents:
 
 
 def contents_of(file: Path) -> Contents:
-    """Return what a warehouse file holds that nobody writes to. Raises duckdb.Error where it is none."""
-    with closing(duckdb.connect(":memory:")) as connection:
-        attach(connection, file, read_only=True)
-        return contents(connection)
+    """Return what a warehouse file holds that nobody writes to. Raises IngestError where it is none."""
+    with closing(trust.connect()) as connection:
+        attach_in_turn(connection, file, Patience(0), read_only=True)
+        trust.shut(connection, lock=True)
+        with explained(connection, file):
+            return contents(connection)
 
 
 def copy_file(original: BinaryIO, target: Path, progress: Progress) -> int:
@@ -129,7 +143,7 @@ def verify(copy: Path, expected: Contents, remedy: str) -> None:
     """Raise IngestError, ending in the remedy, where a copy cannot be opened or holds something else."""
     try:
         found = contents_of(copy)
-    except duckdb.Error as error:
+    except (IngestError, duckdb.Error) as error:
         raise IngestError(
             f"The copy cannot be opened ({str(error).splitlines()[0]}), so it was removed. {remedy}"
         ) from None
@@ -161,6 +175,14 @@ def sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _read_own(file: Path) -> bytes:
+    """Return the bytes of a file, but not of what a link names, nor of a pipe, which may never end."""
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        return opened.read(_MANIFEST_BYTES)
 
 
 def _copy_piece(original: BinaryIO, target: BinaryIO, offset: int, n_bytes: int) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
 
+from ingest import trust
 from ingest.errors import IngestError
 from ingest.landing import CATALOG
 from ingest.lock import Patience, writing
@@ -19,11 +21,15 @@ from ingest.warehouse import attach_in_turn
 
 
 class Plugin(BasePlugin):
-    """Takes the lock when dbt connects for the first time. The process lets go of it when it ends."""
+    """Takes the lock when dbt connects for the first time. The process lets go of it when it ends.
+
+    dbt reaches the warehouse and the project's seeds, and no other file: a view in a warehouse that somebody
+    else made would read them with the rights of whoever builds.
+    """
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
         """Called by dbt-duckdb before anything is opened."""
-        self._turn = ExitStack()
+        self.turn = ExitStack()
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Wait until the warehouse can be opened; dbt-duckdb opens it right after.
@@ -42,7 +48,7 @@ class Plugin(BasePlugin):
             patience = Patience()
             try:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._turn.enter_context(writing(path, patience))
+                self.turn.enter_context(writing(path, patience))
                 attach_in_turn(conn, path, patience)
             except IngestError as error:
                 raise RuntimeError(str(error)) from None
@@ -50,3 +56,11 @@ class Plugin(BasePlugin):
                 raise RuntimeError(f"The folder {path.parent} cannot be made ({error.strerror}).") from None
             conn.execute("use memory")
             conn.execute(f"detach {CATALOG}")
+        trust.shut(conn, lock=False, but=[*paths, *seeds()])
+
+
+def seeds() -> list[Path]:
+    """Return the folders of the project whose files dbt loads into the warehouse."""
+    flags = get_flags()  # type: ignore[no-untyped-call]  # dbt has no types here
+    project = Path(getattr(flags, "PROJECT_DIR", None) or ".").resolve()
+    return [project / "seeds"]

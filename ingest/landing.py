@@ -20,7 +20,6 @@ from ingest import __version__, chunks, masking
 from ingest.artifacts import NodeResult, Run
 from ingest.chunks import Buffers, Chunk, Rows
 from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
-from ingest.errors import IngestError
 from ingest.sync_state import Transition
 
 CATALOG = "opencode"
@@ -134,6 +133,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (  # the slowest of a hundred
         "alter table raw.query_timings add column if not exists p99_ms double",
     ),
+    (  # up to when texts were removed: a backup from before that still has them
+        """create table if not exists raw.text_removals (
+            older_than timestamp not null, removed_at timestamp not null, n_documents bigint not null)""",
+    ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
 
@@ -186,7 +189,7 @@ _Landed: TypeAlias = tuple[str, datetime, bool, int | None]
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = False) -> None:
-    """Attach a warehouse file as the catalog `opencode` and make it the current one, in UTC.
+    """Attach a warehouse file as the catalog `opencode`.
 
     Raises duckdb.IOException where another process holds the file, or it is not there to be read.
     """
@@ -195,6 +198,10 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool
     connection.execute(f"set temp_directory = '{quoted}.tmp'")
     options = "read_only" if read_only else STORAGE
     connection.execute(f"attach '{quoted}' as {CATALOG} ({options})")
+
+
+def use(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make an attached warehouse the current catalog, in UTC, and let it be written as small as it can be."""
     for name, value in COMPRESSION.items():
         connection.execute(f"set {name} = '{value}'")
     connection.execute(f"use {CATALOG}")
@@ -206,32 +213,29 @@ def raw_version(connection: duckdb.DuckDBPyConnection) -> int:
     tables = "select count(*) from duckdb_tables() where database_name = ? and schema_name = 'raw'"
     if not _one(connection, f"{tables} and table_name = 'schema_migrations'", [CATALOG]):
         return 0
-    return _one(connection, "select coalesce(max(version), 0) from raw.schema_migrations")
+    return _one(connection, f"select coalesce(max(version), 0) from {CATALOG}.raw.schema_migrations")
 
 
 def ensure_raw(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    """Bring the raw schema of an attached warehouse to the newest version; does nothing where it is.
-
-    Raises IngestError where a newer loader made it.
-    """
+    """Bring the raw schema of an attached warehouse to the newest version; does nothing where it is."""
     applied = raw_version(connection)
-    if applied > len(MIGRATIONS):
-        raise IngestError(
-            "The warehouse was made by a newer version of opencode-warehouse. Upgrade this one, or name "
-            "another warehouse."
-        )
+    if applied < len(MIGRATIONS):
+        migrate(connection, applied, len(MIGRATIONS), now)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, applied: int, wanted: int, now: datetime) -> None:
+    """Apply the changes of the raw schema from one version to another, each in a transaction of its own."""
     connection.execute("create schema if not exists raw")
     connection.execute(
         """create table if not exists raw.schema_migrations (
             version bigint not null, applied_at timestamp not null)"""
     )
-    for version, statements in enumerate(MIGRATIONS, start=1):
-        if version > applied:
-            connection.execute("begin")
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute("insert into raw.schema_migrations values (?, ?)", [version, _naive(now)])
-            connection.execute("commit")
+    for version in range(max(applied, 0) + 1, wanted + 1):
+        connection.execute("begin")
+        for statement in MIGRATIONS[version - 1]:
+            connection.execute(statement)
+        connection.execute("insert into raw.schema_migrations values (?, ?)", [version, _naive(now)])
+        connection.execute("commit")
 
 
 def record_query_timings(
@@ -291,6 +295,23 @@ def end_removal(
             n_rejected = 0, n_resolved = 0, n_surrogates_replaced = 0 where load_batch_id = ?""",
         [_naive(ended_at), n_written, batch_id],
     )
+
+
+def record_removal(
+    connection: duckdb.DuckDBPyConnection, older_than: datetime, removed_at: datetime, n_documents: int
+) -> None:
+    """Note up to when (UTC) the texts of documents are not to be here, whether or not there were any."""
+    connection.execute(
+        "insert into raw.text_removals values (?, ?, ?)",
+        [_naive(older_than), _naive(removed_at), n_documents],
+    )
+
+
+def carry_over(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Add to a raw table those rows of another warehouse's that it lacks."""
+    connection.register("kept", rows)
+    connection.execute(f"insert into raw.{table} select * from kept except all select * from raw.{table}")
+    connection.unregister("kept")
 
 
 def remove_texts(
@@ -393,8 +414,8 @@ class Landing:
         row = connection.execute("select current_setting('memory_limit')").fetchone()
         self._memory_limit = row[0] if row else ""
         # A second thread of DuckDB gains a chunk nothing: the first one asks it all the time how far it is.
-        # Nor are texts to be written to a temporary file, wherever the command was called.
-        self._connection.execute("set threads = 1; set temp_directory = ''")
+        # Nor are texts to be written to a temporary file.
+        self._connection.execute("set threads = 1; set max_temp_directory_size = '0KB'")
         self._in_flight: deque[tuple[Future[tuple[int, int, Mapping[str, int]]], bytearray]] = deque()
         self._chunks: dict[Entity, Chunk] = {}
         self._buffers = Buffers()
@@ -420,7 +441,7 @@ class Landing:
         self._writer.shutdown(wait=True, cancel_futures=error is not None)
         self._cursor.close()
         if error is None:
-            self._connection.execute("reset threads; reset temp_directory")
+            self._connection.execute("reset threads; reset max_temp_directory_size")
 
     def newest_batch(self) -> int:
         """Return the id of the newest batch, 0 where nothing was ever loaded."""

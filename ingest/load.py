@@ -241,7 +241,9 @@ def _warehouse(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(open_warehouse(path, read_only=dry_run, sleep=sleep))
+            connection = stack.enter_context(
+                open_warehouse(path, read_only=dry_run, is_locked=False, sleep=sleep)
+            )
         except NothingLoadedError:
             connection = stack.enter_context(scratch_warehouse())  # a dry run into nothing
         yield connection

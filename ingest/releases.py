@@ -69,7 +69,7 @@ def publish(
     if not warehouse.is_file():
         raise NothingLoadedError(f"There is no warehouse at {warehouse} to release. Load first: `make run`.")
     folder = warehouse.parent / FOLDER
-    _link_target(warehouse)
+    releases(warehouse)  # which refuses what leads elsewhere
     # A process loses its lock when it closes any handle of the file: this one stays open until the end.
     with ExitStack() as after_unlocking, open_warehouse(warehouse) as connection:
         connection.execute("checkpoint")
@@ -127,13 +127,17 @@ def roll_back(
 
 
 def releases(warehouse: Path) -> list[Release]:
-    """Return all releases of a warehouse, the newest first."""
+    """Return all releases of a warehouse, the newest first.
+
+    Raises IngestError where one of them, or `current`, leads elsewhere, or a manifest cannot be read.
+    """
     folder = warehouse.parent / FOLDER
     present = _link_target(warehouse)
     found = []
     for path in sorted(folder.glob("*"), reverse=True) if folder.is_dir() else []:
         if not _IS_NAME.fullmatch(path.name):
             continue
+        copies.refuse_link_out(path / warehouse.name, folder, f"the release {path.name}")
         manifest = copies.read_manifest(path)
         if manifest is not None and (path / warehouse.name).is_file():
             found.append(Release(path.name, path / warehouse.name, manifest, path.name == present))
@@ -141,8 +145,15 @@ def releases(warehouse: Path) -> list[Release]:
 
 
 def current_release(warehouse: Path) -> Path | None:
-    """Return the file that readers open, through the link `current`; None where nothing is released."""
+    """Return the file that readers open, through the link `current`; None where nothing is released.
+
+    Raises IngestError where that leads elsewhere than to a release.
+    """
+    name = _link_target(warehouse)
+    if name is None:
+        return None
     file = warehouse.parent / CURRENT / warehouse.name
+    copies.refuse_link_out(file, warehouse.parent / FOLDER, f"the release {name}")
     return file if file.is_file() else None
 
 

@@ -1,9 +1,10 @@
 """Removing old text from the warehouse: what was said goes, every figure stays."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import orjson
@@ -13,7 +14,7 @@ from ingest import backup, words
 from ingest.chunks import CHUNK_ROWS
 from ingest.copies import Progress
 from ingest.documents import ENTITIES, Entity, canonical
-from ingest.landing import begin_removal, end_removal, remove_texts
+from ingest.landing import begin_removal, end_removal, record_removal, remove_texts
 from ingest.releases import releases
 from ingest.texts import without_text
 from ingest.warehouse import NothingLoadedError, open_warehouse
@@ -39,10 +40,31 @@ _PAST = """
             coalesce(make_timestamp(try_cast({noted_ms} as bigint) * 1000), {changed})
         ) < ?
 """
+_REMOVED = "select source_id, document_id from raw.{entity} where text_removed_at is not null"
+_STILL = """
+    select source_id, document_id from raw.{entity}
+    where text_removed_at is null
+        and (source_id, document_id) in (select (source_id, document_id) from wanted)
+"""
 _CHUNK = """
     select source_id, document_id, payload from raw.{entity}
     where (source_id, document_id) in (select (source_id, document_id) from chunk)
 """
+
+
+Ids: TypeAlias = Mapping[Entity, pa.Table]
+"""Of each entity the documents that are meant: source_id, document_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed: documents looked at and changed, bytes of their JSON, and the batch of it."""
+
+    batch_id: int | None
+    n_documents: int
+    n_changed: int
+    payload_bytes_before: int
+    payload_bytes_after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,40 +108,85 @@ def prune(
     now = clock()
     limit = now - timedelta(days=days)
     before = warehouse.stat().st_size
-    n_documents = n_changed = bytes_before = bytes_after = 0
-    batch_id = None
     with open_warehouse(warehouse, read_only=dry_run) as connection:
-        old = {entity: _past(connection, entity, limit) for entity in ENTITIES}
-        n_all = sum(ids.num_rows for ids in old.values())
-        if n_all and not dry_run:
-            batch_id = begin_removal(connection, now)
-        for entity, ids in old.items():
-            for chunk, payloads in _chunks(connection, entity, ids):
-                stripped = [_strip(entity, payload) for payload in payloads]
-                n_documents += len(payloads)
-                n_changed += sum(map(str.__ne__, payloads, stripped))
-                bytes_before += sum(len(payload.encode()) for payload in payloads)
-                bytes_after += sum(len(payload.encode()) for payload in stripped)
-                if batch_id is not None:
-                    table = chunk.set_column(2, "payload", pa.array(stripped, pa.string()))
-                    remove_texts(connection, entity, table, batch_id, now)
-                progress(f"removing texts: {n_documents:,} of {n_all:,} documents")
-        if batch_id is not None:
-            end_removal(connection, batch_id, clock(), n_changed)
+        found = remove(connection, past(connection, limit), now, dry_run=dry_run, progress=progress)
+        if not dry_run:
+            record_removal(connection, limit, now, found.n_documents)
+        if found.batch_id is not None:
             connection.execute("checkpoint")
     return Pruned(
         is_dry_run=dry_run,
         older_than=limit,
-        batch_id=batch_id,
-        n_documents=n_documents,
-        n_changed=n_changed,
-        payload_bytes_before=bytes_before,
-        payload_bytes_after=bytes_after,
+        batch_id=found.batch_id,
+        n_documents=found.n_documents,
+        n_changed=found.n_changed,
+        payload_bytes_before=found.payload_bytes_before,
+        payload_bytes_after=found.payload_bytes_after,
         warehouse_bytes_before=before,
         warehouse_bytes_after=warehouse.stat().st_size,
         n_releases=len(releases(warehouse)),
         n_backups=len(list((warehouse.parent / backup.FOLDER).glob(f"*/{warehouse.name}"))),
     )
+
+
+def remove(
+    connection: duckdb.DuckDBPyConnection,
+    old: Ids,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    progress: Progress = lambda step: None,
+) -> Removed:
+    """Remove the texts of these documents, in a batch of its own where there are any."""
+    n_all = sum(ids.num_rows for ids in old.values())
+    batch_id = begin_removal(connection, now) if n_all and not dry_run else None
+    n_documents = n_changed = bytes_before = bytes_after = 0
+    for entity, ids in old.items():
+        for chunk, payloads in _chunks(connection, entity, ids):
+            stripped = [_strip(entity, payload) for payload in payloads]
+            n_documents += len(payloads)
+            n_changed += sum(map(str.__ne__, payloads, stripped))
+            bytes_before += sum(len(payload.encode()) for payload in payloads)
+            bytes_after += sum(len(payload.encode()) for payload in stripped)
+            if batch_id is not None:
+                table = chunk.set_column(2, "payload", pa.array(stripped, pa.string()))
+                remove_texts(connection, entity, table, batch_id, now)
+            progress(f"removing texts: {n_documents:,} of {n_all:,} documents")
+    if batch_id is not None:
+        end_removal(connection, batch_id, now, n_changed)
+    return Removed(batch_id, n_documents, n_changed, bytes_before, bytes_after)
+
+
+def past(connection: duckdb.DuckDBPyConnection, limit: datetime) -> Ids:
+    """Return the ids of documents from before the limit (UTC) that still have text."""
+    return {
+        entity: connection.execute(
+            _PAST.format(entity=entity, changed=_CHANGED, noted_ms=_NOTED_MS[entity]),
+            [limit.replace(tzinfo=None)],
+        ).to_arrow_table()
+        for entity in ENTITIES
+    }
+
+
+def removed_ids(connection: duckdb.DuckDBPyConnection) -> Ids:
+    """Return the ids of documents whose text was removed."""
+    return {
+        entity: connection.execute(_REMOVED.format(entity=entity)).to_arrow_table() for entity in ENTITIES
+    }
+
+
+def with_text(connection: duckdb.DuckDBPyConnection, wanted: Ids, limit: datetime | None) -> Ids:
+    """Return which of these documents still have text here, and all from before the limit that do."""
+    found = {}
+    for entity, ids in wanted.items():
+        connection.register("wanted", ids)
+        found[entity] = connection.execute(_STILL.format(entity=entity)).to_arrow_table()
+        connection.unregister("wanted")
+    old = {} if limit is None else past(connection, limit)
+    return {
+        entity: pa.concat_tables([ids, old[entity]]).group_by(ids.column_names).aggregate([]) if old else ids
+        for entity, ids in found.items()
+    }
 
 
 def describe(pruned: Pruned) -> str:
@@ -145,12 +212,6 @@ def describe(pruned: Pruned) -> str:
             "the texts that they hold until they are removed."
         )
     return "\n".join(lines)
-
-
-def _past(connection: duckdb.DuckDBPyConnection, entity: Entity, limit: datetime) -> pa.Table:
-    """Return the ids (source_id, document_id) of documents from before the limit that still have text."""
-    query = _PAST.format(entity=entity, changed=_CHANGED, noted_ms=_NOTED_MS[entity])
-    return connection.execute(query, [limit.replace(tzinfo=None)]).to_arrow_table()
 
 
 def _chunks(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import words
+from ingest import trust, words
 from ingest.errors import IngestError
-from ingest.landing import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version
+from ingest.landing import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version, use
 from ingest.lock import BusyError, Patience, writing
 
 MANIFEST = "manifest.json"
@@ -20,6 +20,8 @@ MANIFEST = "manifest.json"
 
 _LOAD_FIRST = "Load first: `make run`, or `opencode-ingest load` alone."
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+
+_NEWER = re.compile(r"database file with version number|field id mismatch")
 
 
 class NothingLoadedError(IngestError):
@@ -31,14 +33,16 @@ def open_warehouse(
     path: Path,
     *,
     read_only: bool = False,
+    is_locked: bool | None = None,
     wait_s: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection whose current catalog is the warehouse; make the file and its folder if need be.
 
     Whoever writes holds the lock of the warehouse meanwhile. Waits its turn for `wait_s` seconds (see
-    Patience). Raises BusyError, naming the holder, when that is over, and IngestError where the file is not a
-    warehouse or cannot be written.
+    Patience). The connection reaches no other file, and where `is_locked` (as one is that only reads) it
+    changes no setting. Raises BusyError, naming the holder, when patience is over, and IngestError where the
+    file is not a warehouse, holds what is none of ours, lacks what it is asked for, or cannot be written.
     """
     try:
         is_there = path.exists()
@@ -46,6 +50,8 @@ def open_warehouse(
         raise IngestError(f"The warehouse {path} cannot be reached ({error.strerror}).") from None
     if read_only and not is_there:
         raise NothingLoadedError(f"There is no warehouse at {path} yet. {_LOAD_FIRST}")
+    if is_there and not path.is_file():
+        raise IngestError(f"{path} is no warehouse, as it is not a file. Name another one.")
     if not read_only:
         if (path.parent / MANIFEST).exists():
             raise IngestError(
@@ -58,15 +64,45 @@ def open_warehouse(
             raise IngestError(f"The folder {path.parent} cannot be made ({error.strerror}).") from None
     patience = Patience(wait_s, sleep)
     turn = nullcontext() if read_only else writing(path, patience)
-    with turn, closing(duckdb.connect(":memory:")) as connection:
+    with turn, closing(trust.connect()) as connection:
         attach_in_turn(connection, path, patience, read_only=read_only)
+        trust.shut(connection, lock=read_only if is_locked is None else is_locked)
         if not read_only:
             with suppress(PermissionError):  # it is another user's, who shares it
                 path.chmod(0o600)
             ensure_raw(connection, datetime.now(UTC))
         elif raw_version(connection) < len(MIGRATIONS):
             raise NothingLoadedError(f"Nothing was loaded into {path} by this version yet. {_LOAD_FIRST}")
-        yield connection
+        with explained(connection, path, read_only=read_only):
+            yield connection
+
+
+@contextmanager
+def explained(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = True) -> Iterator[None]:
+    """Turn what DuckDB says of a file that lacks something, or asks for another one, into an IngestError.
+
+    Whatever fails while somebody only reads is a matter of the file; its values are in no message.
+    """
+    try:
+        yield
+    except duckdb.PermissionException as error:
+        programs = ", ".join(trust.foreign(connection)) or "a view or a function"
+        raise IngestError(
+            f"The file {path} asks for what lies outside of it, so it was not read further "
+            f"({_reason(error)}). It holds {programs}, which this project does not make. Do not use the file "
+            "if it is not yours."
+        ) from None
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise IngestError(
+            f"The tables of {path} are not those of this version ({_reason(error)}). Build them: `make run`."
+        ) from None
+    except duckdb.Error as error:
+        if not read_only:
+            raise
+        raise IngestError(
+            f"The file {path} could not be read to its end ({type(error).__name__}). Build again (`make "
+            "run`); if that does not help, restore a backup (`make restore`)."
+        ) from None
 
 
 def measure_storage(path: Path) -> dict[str, int]:
@@ -85,7 +121,7 @@ def measure_storage(path: Path) -> dict[str, int]:
 @contextmanager
 def scratch_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection to an empty warehouse in memory."""
-    with closing(duckdb.connect(":memory:")) as connection:
+    with closing(trust.connect()) as connection:
         connection.execute(f"attach ':memory:' as {CATALOG}")
         connection.execute(f"use {CATALOG}")
         ensure_raw(connection, datetime.now(UTC))
@@ -97,12 +133,13 @@ def attach_in_turn(
 ) -> None:
     """Attach a warehouse as soon as nobody who knows nothing of our lock has it open: a client of DuckDB.
 
+    It becomes the current catalog once it is known to hold nothing that is not ours where the loader writes.
     Raises BusyError, naming the holder, when patience is over, and IngestError where it is no warehouse.
     """
     while True:
         try:
             attach(connection, path, read_only=read_only)
-            return
+            break
         except duckdb.Error as error:
             if "Could not set lock" not in str(error):
                 raise IngestError(_explain(path, error)) from None
@@ -113,6 +150,8 @@ def attach_in_turn(
                     pid,
                 ) from None
             patience.wait(f"the warehouse {path}", name)
+    trust.examine(connection, path)
+    use(connection)
 
 
 def _holder(error: duckdb.Error) -> tuple[str, int | None]:
@@ -127,8 +166,18 @@ def _explain(path: Path, error: duckdb.Error) -> str:
         return f"The warehouse {path} cannot be made: you have no right to write to its folder."
     if "Permission denied" in str(error):
         return f"The warehouse {path} cannot be opened: you have no right to read and write it."
-    first = str(error).splitlines()[0]
+    if _NEWER.search(str(error)):
+        return (
+            f"The file {path} was written by a newer DuckDB than this one ({duckdb.__version__}). Upgrade "
+            "opencode-warehouse, or name another warehouse."
+        )
     return (
-        f"The file {path} is no warehouse that this DuckDB ({duckdb.__version__}) can open ({first}). "
-        "Move it away and load again: everything but what OpenCode has deleted since is read anew."
+        f"The file {path} is no warehouse that this DuckDB ({duckdb.__version__}) can open "
+        f"({_reason(error)}). Restore a backup (`make restore`), or move it away and load again: everything "
+        "but what OpenCode has deleted since is read again."
     )
+
+
+def _reason(error: duckdb.Error) -> str:
+    """Return the first line of what DuckDB says: below it stand suggestions and the query."""
+    return words.printable(str(error).splitlines()[0])

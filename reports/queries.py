@@ -64,14 +64,11 @@ def reader(
     Waits its turn; raises IngestError as open_warehouse does.
     """
     with open_warehouse(warehouse, read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
         connection.execute(
             "create temporary table last_report_checks (check_id text, name text, status text, value double)"
         )
         if last_checks:
             connection.executemany("insert into last_report_checks values (?, ?, ?, ?)", list(last_checks))
-        connection.execute("set enable_external_access = false")
-        connection.execute("set lock_configuration = true")
         yield connection
 
 

@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from rich.console import Console
+
+from ingest import trust
+from ingest.landing import attach, use
 
 PROJECT = Path(__file__).resolve().parents[1]
 LABELLED = PROJECT / "tests" / "fixtures" / "errors" / "collected.jsonl"
@@ -193,7 +195,9 @@ def classify(errors: list[LabelledError], folder: Path) -> dict[str, tuple[str, 
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    with closing(duckdb.connect(str(warehouse))) as connection:
+    with closing(trust.connect()) as connection:
+        attach(connection, warehouse)
+        use(connection)
         connection.execute("create schema intermediate")
         connection.execute(f"create table intermediate.int_errors_unioned ({columns})")
         # what the models are built up to; these errors are of no session
@@ -221,7 +225,9 @@ def classify(errors: list[LabelledError], folder: Path) -> dict[str, tuple[str, 
         ],
         environment,
     )
-    with closing(duckdb.connect(str(warehouse), read_only=True)) as connection:
+    with closing(trust.connect()) as connection:
+        attach(connection, warehouse, read_only=True)
+        use(connection)
         rows = connection.execute(
             "select error_id, error_category, matched_rule from intermediate.int_errors_classified"
         ).fetchall()

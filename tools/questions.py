@@ -165,10 +165,7 @@ def ask_one(name: str, warehouse: Path) -> None:
         raise QuestionError(f"no question is named {name!r}; {hint}")
     question = questions[name]
     with open_warehouse(to_read(warehouse), read_only=True) as connection:
-        try:
-            found = answer(question, connection)
-        except duckdb.CatalogException as error:
-            raise QuestionError(f"{warehouse} lacks a table; `make run` builds it: {error}") from error
+        found = answer(question, connection)
     print(f"{question.text}\n\n{question.sql};\n\n{as_table(found)}")
 
 

@@ -18,8 +18,10 @@ from ingest import restore as restoring
 from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
+from ingest.landing import record_alerts
 from ingest.lock import BusyError
 from ingest.restore import Restored, restore
+from ingest.retention import prune
 from ingest.warehouse import open_warehouse
 from tests.ingest.stores import Warehouse, json_tree, part, part_file, write
 
@@ -79,8 +81,8 @@ def kept(restored: Restored) -> Warehouse:
 def test_the_newest_backup_is_put_in_place_and_what_was_there_is_kept(loaded: Warehouse) -> None:
     restored = restore(loaded.path, clock=lambda: LATER)
 
-    assert loaded.path.read_bytes() == backup_of(loaded).read_bytes()
-    assert restored.sha256 == hashlib.sha256(loaded.path.read_bytes()).hexdigest()
+    assert loaded.documents() == Warehouse(backup_of(loaded)).documents()
+    assert restored.sha256 == hashlib.sha256(backup_of(loaded).read_bytes()).hexdigest()
     assert (restored.verified_by, restored.n_documents) == ("manifest", 10)
     assert loaded.value(PARTS) == 4
     assert restored.replaced == str(loaded.path.parent / "replaced" / "20261123T080000Z")
@@ -170,12 +172,13 @@ def test_rows_that_the_manifest_does_not_know_are_refused(loaded: Warehouse) -> 
 def test_a_backup_without_a_manifest_is_known_to_the_warehouse_or_refused(loaded: Warehouse) -> None:
     backup_of(loaded).with_name("manifest.json").unlink()
     assert restore(loaded.path).verified_by == "warehouse"  # it notes every backup
-    # the backup itself was made before it was noted
+    assert restore(loaded.path).verified_by == "warehouse"  # and keeps the note
+    loaded.path.unlink()
     with pytest.raises(IngestError, match=r"has no manifest.* With --unverified it is taken"):
         restore(loaded.path)
     assert restore(loaded.path, unverified=True).verified_by == "nothing"
     backup_of(loaded).write_text("not a warehouse")
-    with pytest.raises(IngestError, match="cannot be opened"):
+    with pytest.raises(IngestError, match="cannot be restored"):
         restore(loaded.path, unverified=True)
     assert loaded.value(PARTS) == 4
 
@@ -229,7 +232,7 @@ def test_a_kill_at_any_step_loses_nothing_and_restoring_again_completes(
     loaded: Warehouse, point: str, state: str
 ) -> None:
     old = corrupt(loaded) if state == "corrupt" else loaded.path.read_bytes()
-    new = backup_of(loaded).read_bytes()
+    new = Warehouse(backup_of(loaded)).documents()
     module, _, attribute = point.rpartition(".")
     program = f"""
         import os, pathlib, signal
@@ -244,13 +247,13 @@ def test_a_kill_at_any_step_loses_nothing_and_restoring_again_completes(
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert loaded.path.read_bytes() in (old, new)
+    assert loaded.path.read_bytes() == old or loaded.documents() == new
     if state == "whole":
         assert loaded.value(PARTS) == 5
 
     restored = restore(loaded.path)
 
-    assert loaded.path.read_bytes() == new
+    assert loaded.documents() == new
     assert loaded.value(PARTS) == 4
     assert kept(restored).path.read_bytes() == old
     assert not kept(restored).path.samefile(loaded.path)
@@ -311,6 +314,47 @@ def test_a_disk_that_fills_up_leaves_the_warehouse_as_it_was(loaded: Warehouse) 
     assert "could not be restored (File too large). The warehouse is as it was" in full.stderr
     assert loaded.path.read_bytes() == before
     assert not list(loaded.path.parent.glob(".opencode*"))
+
+
+def test_what_the_warehouse_knows_of_its_backups_and_alerts_is_kept(loaded: Warehouse) -> None:
+    second = back_up(loaded.path, loaded.path.parents[1] / "disk", clock=lambda: LATER)
+    told = ("error_rate", "slack", "began", "WARN", LATER.replace(tzinfo=None), LATER.replace(tzinfo=None))
+    with open_warehouse(loaded.path) as connection:
+        record_alerts(connection, [told])
+    paths = "select path from raw.backups order by made_at"
+    noted = loaded.query(paths)
+    assert len(noted) == 2
+    for source in (None, Path(second.path)):  # the first notes neither backup, the second the first one
+        assert restore(loaded.path, source).is_known
+        assert loaded.query(paths) == noted
+        assert loaded.query("from raw.alerts") == [told]
+
+
+def test_texts_that_were_removed_since_the_backup_are_removed_again(
+    loaded: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_text = "select count(*) from raw.parts where text_removed_at is null"
+    payloads = "select document_id, payload from raw.parts order by all"
+    prune(loaded.path, 0, clock=lambda: LATER)
+    pruned = loaded.query(payloads)
+    for limit_is_known in (True, False):
+        if not limit_is_known:  # removed by a version that noted no limit
+            with open_warehouse(loaded.path) as connection:
+                connection.execute("delete from raw.text_removals")
+        restored = restore(loaded.path, backup_of(loaded))
+        assert restored.n_texts_removed > 0
+        assert loaded.value(with_text) == 0
+        assert loaded.query(payloads) == [row for row in pruned if row[0] != "prt_new"]
+        assert "had been removed since: they were removed again" in restoring.describe(restored)
+    assert loaded.load(loaded.path.parents[1] / "store").counts.written == 1  # and a load brings none back
+
+
+def test_a_restore_over_a_broken_warehouse_says_what_is_lost(loaded: Warehouse) -> None:
+    prune(loaded.path, 0, clock=lambda: LATER)
+    corrupt(loaded)
+    restored = restore(loaded.path)
+    assert (restored.is_known, restored.n_texts_removed) == (False, 0)
+    assert "texts that were removed since the backup are here again" in restoring.describe(restored)
 
 
 def test_the_command_says_what_it_did(loaded: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:

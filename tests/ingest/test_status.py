@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from ingest.errors import IngestError
-from ingest.landing import attach
+from ingest.landing import attach, use
 from ingest.lock import program
 from ingest.status import describe, rows, status
 from ingest.sync_state import StatusFile, read_status, status_path
@@ -29,6 +29,7 @@ def build(warehouse: Warehouse, *statements: str) -> None:
     """Write to a warehouse as dbt does."""
     with duckdb.connect(":memory:") as connection:
         attach(connection, warehouse.path)
+        use(connection)
         for statement in statements:
             connection.execute(statement)
 

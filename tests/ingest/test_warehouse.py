@@ -17,10 +17,10 @@ import pytest
 from ingest import landing, sync_state, words
 from ingest.documents import ENTITIES, Document, Rejection, Source
 from ingest.errors import IngestError
-from ingest.landing import CATALOG, MIGRATIONS, Counts, Landing, attach, ensure_raw, raw_version
-from ingest.lock import BusyError
+from ingest.landing import CATALOG, MIGRATIONS, Counts, Landing, ensure_raw, raw_version
+from ingest.lock import BusyError, Patience
 from ingest.sync_state import StatusFile, read_status, status_path
-from ingest.warehouse import NothingLoadedError, open_warehouse, scratch_warehouse
+from ingest.warehouse import NothingLoadedError, attach_in_turn, open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, without_rights
 
 HOLD = """
@@ -84,7 +84,7 @@ def test_the_schema_is_made_once_and_again_without_harm(made: Path) -> None:
                 connection.execute(statement)
     expected = {*ENTITIES, "sources", "load_batches", "rejected_documents", "sync_state", "schema_migrations"}
     expected |= {"query_timings", "storage_measurements", "backups", "alerts"}
-    expected |= {"dbt_invocations", "dbt_results", "masking_rules"}
+    expected |= {"dbt_invocations", "dbt_results", "masking_rules", "text_removals"}
     assert {name for (name,) in tables} == expected
     assert n == (len(MIGRATIONS),)
 
@@ -263,7 +263,7 @@ def test_the_status_file_is_replaced_as_a_whole_and_read_by_others(made: Path) -
 
 def test_an_attached_warehouse_is_the_current_catalog(made: Path) -> None:
     with duckdb.connect(":memory:") as connection:
-        attach(connection, made, read_only=True)
+        attach_in_turn(connection, made, Patience(0), read_only=True)
         assert connection.execute("select current_catalog()").fetchone() == (CATALOG,)
 
 

@@ -84,7 +84,9 @@ def test_all_questions_are_listed_where_none_is_named(capsys: pytest.CaptureFixt
     assert "  cost_by_model" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("exists", "words"), [(False, "There is no warehouse"), (True, "lacks a table")])
+@pytest.mark.parametrize(
+    ("exists", "words"), [(False, "There is no warehouse"), (True, "are not those of this version")]
+)
 def test_a_warehouse_that_cannot_answer_is_named_with_the_remedy(
     warehouse: Path, exists: bool, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
