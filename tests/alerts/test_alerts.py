@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import threading
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -333,6 +336,10 @@ def test_a_mail_server_with_starttls_and_a_login_takes_it_and_a_wrong_password_i
     error = capsys.readouterr().err
     assert "the mail server answered 535" in error
     assert SECRET not in error
+    assert tell(mail(f"smtp+starttls://ann:%C3%A4{SECRET}@{host}")) == 1
+    error = capsys.readouterr().err
+    assert "an address or the password holds what a mail server cannot be sent" in error
+    assert SECRET not in error
     assert tell(mail(f"smtp+starttls://ann:{SECRET}@{host}")) == 0
     assert len(mailbox.messages) == 1
 
@@ -402,6 +409,20 @@ def test_a_dry_run_shows_and_a_test_sends_and_neither_is_remembered(
         ),
         ({"OPENCODE_ALERTS_SMTP_URL": "smtps://host"}, "set OPENCODE_ALERTS_EMAIL_FROM"),
         (mail(f"smtp://ann:{SECRET}@host"), "would send a password in clear"),
+        *(
+            ({name: f"https://host/{SECRET}{sign}x"}, f"{name} holds a line break")
+            for name in ("OPENCODE_ALERTS_SLACK_URL", "OPENCODE_ALERTS_WEBHOOK_URL")
+            for sign in "\n\r\t \x00"
+        ),
+        (mail(f"smtps://ann:{SECRET}@host\n"), "OPENCODE_ALERTS_SMTP_URL holds a line break"),
+        (
+            mail("smtps://host") | {"OPENCODE_ALERTS_EMAIL_FROM": f"a@example.org\nBcc: {SECRET}"},
+            "OPENCODE_ALERTS_EMAIL_FROM holds a line break",
+        ),
+        (
+            mail("smtps://host") | {"OPENCODE_ALERTS_EMAIL_TO": f"a@example.org,b@example.org\n{SECRET}"},
+            "OPENCODE_ALERTS_EMAIL_TO holds a line break",
+        ),
         (
             {"OPENCODE_ALERTS_SLACK_URL": "https://host/x", "OPENCODE_ALERTS_LEVEL": "loud"},
             "is neither WARN nor FAIL",
@@ -423,3 +444,98 @@ def test_without_checks_the_remedy_is_named(tmp_path: Path, capsys: pytest.Captu
     tell = Teller(tmp_path / "opencode.duckdb")
     assert tell({"OPENCODE_ALERTS_SLACK_URL": "https://host/x"}) == 2
     assert "make run" in capsys.readouterr().err
+
+
+@contextmanager
+def server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve each connection by a function, in a thread of its own; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+        def answer(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                serve(connection)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def without_end(head: bytes, piece: bytes, pause_s: float = 0.0) -> Callable[[socket.socket], None]:
+    """Return what says a beginning, and then goes on for ever."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.sendall(head)
+        while True:
+            connection.sendall(piece)
+            time.sleep(pause_s)
+
+    return serve
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "serve"),
+    [
+        ("http", without_end(HEAD + b"\r\n", b"x" * 65536)),
+        ("http", without_end(HEAD + b"Content-Length: 3000000000\r\n\r\n", b"x" * 65536)),
+        ("smtp", without_end(b"", b"220-" + b"x" * 4000 + b"\r\n")),
+    ],
+    ids=["without a length", "with a length", "mail"],
+)
+def test_an_answer_that_is_too_large_is_not_read_and_is_no_delivery(
+    warehouse: Path,
+    tell: Teller,
+    capsys: pytest.CaptureFixture[str],
+    scheme: str,
+    serve: Callable[[socket.socket], None],
+) -> None:
+    judged(warehouse, "foreign_keys", "FAIL")
+    with server(serve) as port:
+        address = f"{scheme}://127.0.0.1:{port}"
+        environ = mail(address) if scheme == "smtp" else {"OPENCODE_ALERTS_WEBHOOK_URL": address}
+        tracemalloc.start()
+        try:
+            assert tell(environ) == 1
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert "have more than 64 KiB" in capsys.readouterr().err.replace("server has", "server have")
+    assert peak < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("scheme", "serve"),
+    [
+        ("http", without_end(b"HTTP/1.1 200 OK\r\n", b"", 0.05)),
+        ("http", without_end(HEAD, b"X-Header: 1\r\n", 0.05)),
+        ("http", without_end(HEAD + b"Content-Length: 3000000000\r\n\r\n", b"x", 0.05)),
+        ("smtp", without_end(b"", b"220-wait\r\n", 0.05)),
+    ],
+    ids=["silence", "headers", "body", "mail"],
+)
+def test_an_answer_that_comes_drop_by_drop_has_a_deadline(
+    warehouse: Path,
+    tell: Teller,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    serve: Callable[[socket.socket], None],
+) -> None:
+    judged(warehouse, "foreign_keys", "FAIL")
+    monkeypatch.setattr(channels, "TRY_S", 0.4)
+    monkeypatch.setattr(channels, "TOTAL_S", 1.0)
+    began = time.monotonic()
+    with server(serve) as port:
+        address = f"{scheme}://127.0.0.1:{port}"
+        assert tell(mail(address) if scheme == "smtp" else {"OPENCODE_ALERTS_WEBHOOK_URL": address}) == 1
+    assert "no whole answer within 0 seconds" in capsys.readouterr().err
+    assert time.monotonic() - began < 5
+    assert len(tell.pauses) == 2, "no other try begins after the whole time"
