@@ -5,8 +5,13 @@ SHELL := /bin/bash
 .PHONY: help setup run watch daily answer health report backup restore releases rollback prune alert \
     elementary-report test soak bench lint docs dictionary questions errors-eval pricing clean ready
 
+# What is given with `make answer Q=…` is data: make expands nothing in it, and recipes take it from the environment, where
+# no shell reads it either.
+$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),\
+    $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+
 # The first of these that starts. `make setup PYTHON=/path/to/python` names another.
-PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
+FIRST_PYTHON = for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done
 IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 BIN := .venv/bin
@@ -42,7 +47,7 @@ run: ready ## Load OpenCode's history (else the sample), build, test, judge and 
 	@$(INGEST) run --fallback sample
 
 watch: ready ## Load, and land what changes until you end it: make watch BUILD_EVERY=900 to build as well
-	@$(INGEST) watch $(if $(BUILD_EVERY),--build-every $(BUILD_EVERY))
+	@$(INGEST) watch $${BUILD_EVERY:+--build-every="$$BUILD_EVERY"}
 
 # Whether or not the run failed: then an alert is needed most.
 daily: ready ## What a scheduled job does: run, then alert where a channel is set (docs/operations.md)
@@ -59,25 +64,25 @@ health: ready ## Make the health checks anew on the tables as they are, and show
 	@$(INGEST) health
 
 answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
-	@$(BIN)/python tools/questions.py --warehouse "$(WAREHOUSE)" "$(Q)"
+	@$(BIN)/python tools/questions.py --warehouse "$(WAREHOUSE)" -- "$$Q"
 
 report: ready ## Write the report pages (HTML and Markdown) beside the warehouse: make report PAGE=cost for one
-	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" $(PAGE)
+	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" -- $${PAGE:+"$$PAGE"}
 
 backup: ready ## Make a verified copy of the warehouse in backups/ beside it: make backup TO=/mnt/disk for elsewhere
-	@$(INGEST) backup $(if $(TO),--to "$(TO)")
+	@$(INGEST) backup $${TO:+--to="$$TO"}
 
 restore: ready ## Put a backup in the warehouse's place: make restore FROM=…, by default the newest
-	@$(INGEST) restore $(if $(FROM),"$(FROM)")
+	@$(INGEST) restore -- $${FROM:+"$$FROM"}
 
 releases: ready ## List the releases, and which one readers are given
 	@$(INGEST) releases
 
 rollback: ready ## Give readers the release before the present one: make rollback TO=… for another
-	@$(INGEST) rollback $(if $(TO),--to "$(TO)")
+	@$(INGEST) rollback $${TO:+--to="$$TO"}
 
 prune: ready ## Remove texts older than so many days, keep every figure: make prune DAYS=90
-	@$(INGEST) prune --older-than "$(DAYS)"
+	@$(INGEST) prune --older-than="$$DAYS"
 
 alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is over, once each
 	@$(BIN)/python -m alerts
@@ -87,14 +92,15 @@ test: lint ## All checks: lint, then every test with coverage
 	@$(BIN)/pytest --cov --numprocesses 2 --durations 15 --durations-min 10
 
 soak: ready ## Let everything go wrong that can for 30 minutes, then compare every document: make soak MINUTES=5
+	@[[ "$${MINUTES:=30}" =~ ^[0-9]{1,4}$$ ]] || { echo "error: MINUTES is a whole number." >&2; exit 2; }
 	@mkdir -p target && rm -f target/soak.json
-	@echo "Soak: $(or $(MINUTES),30) minutes of kills and damage; the figures will be in target/soak.json"
-	@SOAK_SECONDS=$$(( 60 * $(or $(MINUTES),30) )) SOAK_REPORT=target/soak.json $(BIN)/pytest -q -m faults tests/faults
+	@echo "Soak: $${MINUTES:-30} minutes of kills and damage; the figures will be in target/soak.json"
+	@SOAK_SECONDS=$$(( 60 * 10#$${MINUTES:-30} )) SOAK_REPORT=target/soak.json $(BIN)/pytest -q -m faults tests/faults
 	@cat target/soak.json
 
 # What it grows stays in its own folder for the next run: BENCH_CACHE, by default below ~/.cache.
 bench: ready ## Measure loads, builds, queries against their targets: make bench SIZE=small, ONLY=load,size, REPEAT=1
-	@$(BIN)/python -m bench --size "$(or $(SIZE),full)" $(if $(ONLY),--only "$(ONLY)") $(if $(REPEAT),--repeat "$(REPEAT)")
+	@$(BIN)/python -m bench --size="$${SIZE:-full}" $${ONLY:+--only="$$ONLY"} $${REPEAT:+--repeat="$$REPEAT"}
 
 lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
 	@echo "Lint 1/6: ruff check"
@@ -133,7 +139,7 @@ questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled
 	@$(BIN)/python tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
 
 errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)
-	@$(BIN)/python tools/errors_eval.py $(if $(FILE),"$(FILE)")
+	@$(BIN)/python tools/errors_eval.py -- $${FILE:+"$$FILE"}
 
 pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pricing]'
@@ -151,11 +157,11 @@ ready: .venv/.ready
 	    echo "Set-up: an empty warehouse, so that dbt has something to read"; $(INGEST) init; }
 
 .venv/.ready: constraints.txt pyproject.toml
-	@"$(PYTHON)" $(IS_OUR_PYTHON) 2>/dev/null || { \
-	    echo "error: Python 3.11, 3.12 or 3.13 is needed, and '$(PYTHON)' is none of them." >&2; \
+	@python="$${PYTHON:-$$($(FIRST_PYTHON))}"; "$$python" $(IS_OUR_PYTHON) 2>/dev/null || { \
+	    echo "error: Python 3.11, 3.12 or 3.13 is needed, and '$$python' is none of them." >&2; \
 	    echo "Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@echo "Set-up 1/4: a Python environment in .venv"
-	@$(BIN)/python $(IS_OUR_PYTHON) 2>/dev/null || "$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/python $(IS_OUR_PYTHON) 2>/dev/null || "$${PYTHON:-$$($(FIRST_PYTHON))}" -m venv --clear .venv
 	@echo "Set-up 2/4: what the loader needs (DuckDB, Arrow)"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	@echo "Set-up 3/4: what the warehouse needs (dbt, Elementary)"
