@@ -6,6 +6,7 @@ The operating system lets go of it when its holder ends, however it ends; what t
 stale.
 """
 
+import fcntl
 import logging
 import os
 import re
@@ -20,7 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
-from filelock import FileLock, Timeout
 
 from ingest import words
 from ingest.errors import IngestError
@@ -34,8 +34,14 @@ _RETRY_S = 0.05
 _COMMAND = re.compile(r"[a-z][a-z-]*")
 _LOG_EVERY_S = 5.0
 
+NOTE_BYTES = 1024
+"""Every note has this size, so that one replaces another in place: that needs no room on a full disk."""
+
 _held: dict[Path, int] = {}
 """The locks of this process and how often each was taken: whoever holds one may take it again."""
+
+_signed: dict[Path, tuple[int, "Holder"]] = {}
+"""Of the locks that this process took itself the open file, and what it says of the holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,50 +143,70 @@ def holding(path: Path, thing: str, patience: Patience) -> Iterator[None]:
             if not _held[path]:
                 del _held[path]
         return
-    lock = FileLock(path, mode=0o600, fallback_to_soft=False)
-    _acquire(lock, path, thing, patience)
+    handle = _acquire(path, thing, patience)
     try:
         _held[path] = 1
-        _sign(path)
+        holder = Holder(program(), socket.gethostname(), os.getpid(), datetime.now(UTC), secrets.token_hex(8))
+        _signed[path] = handle, holder
+        with suppress(OSError):  # a full disk: it is as good a lock; `lent` says so where the note is needed
+            _write_note(handle, holder)
         yield
     finally:
         del _held[path]
+        _signed.pop(path, None)
         with suppress(OSError):  # a full disk; the lock is free all the same
-            path.write_bytes(b"")
-        lock.release()
+            _write_note(handle, None)
+        os.close(handle)  # and with it the lock
 
 
-def _acquire(lock: FileLock, path: Path, thing: str, patience: Patience) -> None:
+def _acquire(path: Path, thing: str, patience: Patience) -> int:
+    """Wait for the lock and return the open file that holds it until it is closed."""
     while True:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            holder = _holder_of(path)
-            name = "another program" if holder is None else str(holder)
-            if patience.is_over():
-                raise BusyError(
-                    f"{thing[0].upper()}{thing[1:]} is in use by {name}. Try again when it has finished, or "
-                    "end it.",
-                    None if holder is None else holder.pid,
-                ) from None
-            patience.wait(thing, name)
+            handle = _try(path)
         except OSError as error:
             raise IngestError(
                 f"The lock {path} cannot be taken ({error.strerror}). The warehouse needs a folder that you "
                 "may write to, on a file system with locks."
             ) from None
-        else:
+        if handle is not None:
             break
+        holder = _holder_of(path)
+        name = "another program" if holder is None else str(holder)
+        if patience.is_over():
+            raise BusyError(
+                f"{thing[0].upper()}{thing[1:]} is in use by {name}. Try again when it has finished, or end "
+                "it.",
+                None if holder is None else holder.pid,
+            )
+        patience.wait(thing, name)
     left = read_holder(path)
     if left is not None:
         log.warning("took over %s: %s ended without letting go of it", thing, left)
+    return handle
 
 
-def _sign(path: Path) -> None:
-    """Write who we are into the lock file; it is as good a lock where the disk has no room for that."""
-    holder = Holder(program(), socket.gethostname(), os.getpid(), datetime.now(UTC), secrets.token_hex(8))
-    with suppress(OSError):
-        path.write_bytes(orjson.dumps(asdict(holder)))
+def _try(path: Path) -> int | None:
+    """Return the open file with its lock, None where another process has that."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), path.stat()):
+            return handle
+    except (BlockingIOError, FileNotFoundError):  # FileNotFoundError: somebody has just removed it
+        pass
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+def _write_note(handle: int, holder: Holder | None) -> None:
+    """Say in the file of a lock that we hold who we are, or nothing: in place, so that it is never half."""
+    note = b"" if holder is None else orjson.dumps(asdict(holder))
+    os.pwrite(handle, note.ljust(NOTE_BYTES), 0)
+    os.ftruncate(handle, NOTE_BYTES)
 
 
 def read_holder(path: Path) -> Holder | None:
@@ -211,30 +237,42 @@ def is_stale(path: Path) -> bool:
     """Whether a lock file names a holder that has ended without letting go: nobody has the lock."""
     if read_holder(path) is None or path in _held:
         return False
-    lock = FileLock(path, mode=0o600, fallback_to_soft=False)
     try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
+        handle = _try(path)
+    except OSError:
+        return False
+    if handle is None:
         return False
     try:
         return read_holder(path) is not None  # asked again: its holder may just have let go of it
     finally:
-        lock.release()
+        os.close(handle)
 
 
 def lent(warehouse: Path) -> dict[str, str]:
     """Return what a process that we start needs in its environment to write while we hold the lock.
 
-    Raises IngestError where the disk had no room to say who holds it.
+    Raises IngestError where the lock cannot say who holds it.
     """
+    path = lock_path(warehouse)
     if not is_held(warehouse):
         raise RuntimeError("writing() comes first")
-    holder = read_holder(lock_path(warehouse))
-    if holder is None:
-        raise IngestError(
-            f"The lock {lock_path(warehouse)} could not be written, so no other program can be given it. "
-            "Make room on the disk, then try again."
-        )
+    if path not in _signed:  # it was lent to us
+        return {LENT_VARIABLE: os.environ[LENT_VARIABLE]}
+    handle, holder = _signed[path]
+    if read_holder(path) != holder:
+        try:
+            _write_note(handle, holder)
+        except OSError as error:
+            raise IngestError(
+                f"The lock {path} could not be written ({error.strerror}), so no other program can be given "
+                "it. Make room on the disk, then try again."
+            ) from None
+        if read_holder(path) != holder:
+            raise IngestError(
+                f"The lock {path} was removed or replaced while this program had it. Leave it where it is, "
+                "and try again."
+            )
     return {LENT_VARIABLE: holder.token}
 
 
@@ -243,7 +281,8 @@ def _is_lent(path: Path) -> bool:
     if not token:
         return False
     holder = read_holder(path)
-    return holder is not None and holder.token == token
+    # The token of a holder that has ended opens nothing: the lock is free, and may be another's in a moment.
+    return holder is not None and holder.token == token and not is_stale(path)
 
 
 def program() -> str:

@@ -135,9 +135,10 @@ class _Build:
         environment = {"DBT_LOG_LEVEL_FILE": "info"} | os.environ | _DBT_ENVIRONMENT | lent(warehouse)
         environment["OPENCODE_WAREHOUSE"] = str(warehouse)
         with subprocess.Popen(  # noqa: S603 - our own programs
-            command,
+            [sys.executable, "-m", "ingest.tether", *command],
             cwd=PROJECT,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",

@@ -252,7 +252,7 @@ def _renew(part: Path, present: _Present | None, now: datetime, progress: Progre
 
 def _remove(part: Path) -> None:
     """Remove a copy and what DuckDB may have written beside it."""
-    for suffix in ("", ".wal", ".wal.checkpoint", ".wal.recovery"):
+    for suffix in trust.BESIDE:
         part.with_name(f"{part.name}{suffix}").unlink(missing_ok=True)
 
 

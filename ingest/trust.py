@@ -30,7 +30,7 @@ OUR_FUNCTIONS = frozenset({"main.health_check"})
 ELEMENTARY = "elementary"
 """The schema in which Elementary's package makes its views."""
 
-_BESIDE = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+BESIDE = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
 """What DuckDB writes beside a warehouse, by suffix."""
 
 _RAW_OBJECTS = {
@@ -134,7 +134,7 @@ def shut(connection: duckdb.DuckDBPyConnection, *, lock: bool, but: Sequence[Pat
     changed either.
     """
     folders = [path for path in but if path.suffix != ".duckdb"]
-    files = [f"{path}{suffix}" for path in but if path not in folders for suffix in _BESIDE]
+    files = [f"{path}{suffix}" for path in but if path not in folders for suffix in BESIDE]
     for setting, allowed in (("allowed_directories", folders), ("allowed_paths", files)):
         if allowed:
             listed = ", ".join("'" + str(one).replace("'", "''") + "'" for one in allowed)

@@ -21,6 +21,7 @@ MANIFEST = "manifest.json"
 _LOAD_FIRST = "Load first: `make run`, or `opencode-ingest load` alone."
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
+_FULL = re.compile(r"No space left|File too large|Disk quota exceeded")
 _NEWER = re.compile(r"database file with version number|field id mismatch")
 
 
@@ -136,6 +137,8 @@ def attach_in_turn(
     It becomes the current catalog once it is known to hold nothing that is not ours where the loader writes.
     Raises BusyError, naming the holder, when patience is over, and IngestError where it is no warehouse.
     """
+    if not read_only and not path.exists():
+        _create(path)
     while True:
         try:
             attach(connection, path, read_only=read_only)
@@ -154,6 +157,33 @@ def attach_in_turn(
     use(connection)
 
 
+def _create(path: Path) -> None:
+    """Make an empty warehouse under another name, and give it its own when it is whole.
+
+    A disk that is full meanwhile leaves nothing behind, nor anything that a later load would refuse.
+    """
+    part = path.with_name(f".{path.name}.new")
+    files = [part.with_name(f"{part.name}{suffix}") for suffix in trust.BESIDE]
+    try:
+        for file in files:
+            file.unlink(missing_ok=True)
+        with closing(trust.connect()) as connection:
+            attach(connection, part)
+            use(connection)
+            ensure_raw(connection, datetime.now(UTC))
+            connection.execute("checkpoint")
+        part.chmod(0o600)
+        part.replace(path)
+    except duckdb.Error as error:
+        raise IngestError(_explain(path, error)) from None
+    except OSError as error:
+        raise IngestError(f"The warehouse {path} cannot be made ({error.strerror}).") from None
+    finally:
+        for file in files:
+            with suppress(OSError):  # the error above says more
+                file.unlink(missing_ok=True)
+
+
 def _holder(error: duckdb.Error) -> tuple[str, int | None]:
     found = _HOLDER.search(str(error))
     if found is None:
@@ -162,6 +192,8 @@ def _holder(error: duckdb.Error) -> tuple[str, int | None]:
 
 
 def _explain(path: Path, error: duckdb.Error) -> str:
+    if _FULL.search(str(error)):
+        return f"The warehouse {path} cannot be written: its disk is full. Make room, then try again."
     if not path.exists():
         return f"The warehouse {path} cannot be made: you have no right to write to its folder."
     if "Permission denied" in str(error):

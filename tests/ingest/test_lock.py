@@ -139,12 +139,93 @@ def test_a_process_that_the_holder_starts_may_write(warehouse: Path) -> None:
 def test_where_the_disk_has_no_room_for_a_token_nobody_is_given_one(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Path, data: bytes) -> int:
+    def refuse(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", refuse)
-    with writing(warehouse), pytest.raises(IngestError, match="Make room"):
-        lent(warehouse)
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", refuse)
+        with writing(warehouse), pytest.raises(IngestError, match="Make room"):
+            lent(warehouse)
+    with monkeypatch.context() as full, writing(warehouse):
+        assert lent(warehouse)
+        full.setattr(os, "pwrite", refuse)
+        assert lent(warehouse), "what is written needs no room"
+
+
+def test_a_note_that_was_lost_is_written_again_and_a_lock_that_was_removed_is_told(warehouse: Path) -> None:
+    with writing(warehouse):
+        token = lent(warehouse)
+        lock_path(warehouse).write_bytes(b"")
+        assert lent(warehouse) == token
+        holder = read_holder(lock_path(warehouse))
+        assert holder is not None
+        assert holder.token in token.values()
+        lock_path(warehouse).unlink()
+        with pytest.raises(IngestError, match="was removed or replaced"):
+            lent(warehouse)
+
+
+def test_a_lock_that_is_a_link_is_not_written_to(warehouse: Path, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("kept")
+    lock_path(warehouse).symlink_to(tmp_path / "private")
+    with pytest.raises(IngestError, match="cannot be taken"), writing(warehouse):
+        pytest.fail("the lock was taken")
+    assert (tmp_path / "private").read_text() == "kept"
+
+
+LEND = """
+import os, subprocess, sys
+from pathlib import Path
+from ingest.lock import lent, writing
+warehouse = Path(sys.argv[1])
+with writing(warehouse):
+    child = [sys.executable, "-c", sys.argv[2], str(warehouse)]
+    with subprocess.Popen(child, env=os.environ | lent(warehouse), stdout=sys.stdout) as process:
+        process.wait()
+"""
+BORROW = """
+import sys, time
+from pathlib import Path
+from ingest.lock import writing
+print("started", flush=True)
+with writing(Path(sys.argv[1])):
+    time.sleep(0.05)
+"""
+
+
+def test_the_next_one_may_always_lend_whatever_became_of_a_killed_run_and_its_dbt(warehouse: Path) -> None:
+    """A dbt that has outlived its run starts just when the next run takes the lock."""
+    for _ in range(15):
+        command = [sys.executable, "-c", LEND, str(warehouse), BORROW]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout is not None
+            assert run.stdout.readline() == "started\n"
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            with writing(warehouse, Patience(10)):
+                for _ in range(20):
+                    token = lent(warehouse)
+                    holder = read_holder(lock_path(warehouse))
+                    assert holder is not None
+                    assert (holder.pid, [holder.token]) == (os.getpid(), list(token.values()))
+                    time.sleep(0.005)
+            assert read_holder(lock_path(warehouse)) is None or is_stale(lock_path(warehouse)) is False
+
+
+def test_the_token_of_a_holder_that_was_killed_opens_nothing(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with held_elsewhere(warehouse, 60) as process:
+        holder = read_holder(lock_path(warehouse))
+        assert holder is not None
+        monkeypatch.setenv("OPENCODE_LOCK_TOKEN", holder.token)
+        process.kill()
+        process.wait()
+        with writing(warehouse):  # it is taken, and not only thought to be lent
+            command = [sys.executable, "-m", "ingest", "init", "--warehouse", str(warehouse)]
+            environ = {name: value for name, value in os.environ.items() if name != "OPENCODE_LOCK_TOKEN"}
+            done = subprocess.run(command, env=environ | {"OPENCODE_WAIT_S": "0"}, check=False)
+    assert done.returncode == 2
 
 
 def test_a_token_of_a_lock_that_was_let_go_opens_nothing(

@@ -3,9 +3,11 @@
 import hashlib
 import logging
 import os
+import resource
 import stat
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -329,3 +331,41 @@ def test_large_documents_are_landed_whatever_the_cache_keeps(
             assert land.end_source({}, None, "ok", None).written == 6
             found = connection.execute("select count(*), sum(strlen(payload)) from raw.parts").fetchall()
             assert found == [(6 * (batch + 1), 6 * (batch + 1) * len(payload))]
+
+
+@pytest.mark.parametrize("size", [0, 4096, 12288, 100_000, 300_000])
+def test_a_disk_that_is_full_when_the_warehouse_is_made_leaves_nothing_that_a_load_refuses(
+    warehouse: Warehouse, tmp_path: Path, size: int
+) -> None:
+    store = json_tree(tmp_path / "store")
+    command = [sys.executable, "-m", "ingest", "init", "--warehouse", str(warehouse.path)]
+    full = subprocess.run(
+        command,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if full.returncode:
+        assert (full.returncode, "Traceback" in full.stderr) == (2, False)
+        assert "disk is full. Make room" in full.stderr
+        left = {path.name for path in warehouse.path.parent.iterdir()}
+        assert left <= {"opencode.lock"}
+    assert warehouse.load(store).counts.written > 0
+
+
+def test_a_kill_while_the_warehouse_is_made_leaves_nothing_that_a_load_refuses(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    program = f"""
+        import os, pathlib, signal
+        from ingest import warehouse
+
+        warehouse.ensure_raw = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        warehouse.open_warehouse(pathlib.Path({str(warehouse.path)!r})).__enter__()
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
+    assert killed.returncode < 0
+    assert not warehouse.path.exists()
+    assert warehouse.load(json_tree(tmp_path / "store")).counts.written > 0
+    assert not list(warehouse.path.parent.glob(".opencode*"))

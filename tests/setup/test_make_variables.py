@@ -1,4 +1,4 @@
-"""What is given with `make answer Q=…` reaches a program as it was written: neither make nor a shell reads it."""
+"""What is given with `make answer Q=…` reaches a program as it is: neither make nor a shell reads it."""
 
 import os
 import re
