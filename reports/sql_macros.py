@@ -16,7 +16,7 @@ class MacroError(Exception):
 
 
 def rendered(sql: str) -> str:
-    """Return a query with its macros written out. Raises MacroError where it uses others, or uses them wrongly."""
+    """Return a query with its macros written out. Raises MacroError where it uses any other."""
     if "{{" not in sql and "{%" not in sql:
         return sql
     try:
