@@ -56,7 +56,8 @@ def test_the_answers_in_the_readme_are_those_of_the_sample(sample: Any) -> None:
     assert len(answered) >= 2
     for sql, table in answered:
         lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines()]
-        assert lines[2:] == [[str(value) for value in row] for row in sample.query(sql)], sql
+        rows = sample.query(sql)
+        assert lines[2:] == [["" if value is None else str(value) for value in row] for row in rows], sql
 
 
 def test_the_answers_in_the_docs_are_those_of_the_sample(sample: Any) -> None:
