@@ -625,10 +625,15 @@ class Landing:
 
     def _suspects(self, entity: Entity, rules: masking.Rules) -> Iterator[list[tuple[str, str]]]:
         """Yield chunks of (source, document) that may hold secrets, each of bounded size."""
+        is_found = " or ".join(["regexp_matches(searched, ?)"] * len(rules.unions))
         rows = self._connection.execute(
-            f"""select source_id, document_id, strlen(payload) from raw.{entity}
-            where regexp_matches(payload, ?)""",
-            [rules.hint],
+            f"""select source_id, document_id, size from (
+                select source_id, document_id, strlen(payload) as size,
+                    case when contains(lower(payload), 'u001b[')
+                        then regexp_replace(payload, ?, '', 'g') else payload end as searched
+                from raw.{entity}
+            ) where {is_found}""",
+            [masking.COLOUR, *rules.unions],
         ).fetchall()
         chunk: list[tuple[str, str]] = []
         n_bytes = 0

@@ -1,43 +1,40 @@
-"""Known shapes of secrets are masked in documents before they are landed: see secret_rules.toml."""
+"""Secrets are masked in documents before they are landed: see secret_rules.toml."""
 
 import hashlib
-import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest import assignments, candidates
+from ingest.assignments import Assignment
 from ingest.documents import JsonValue, canonical
+from ingest.escapes import View, plain, readable
+from ingest.evidence import Evidence
 
 RULES_FILE = "secret_rules.toml"
 
-MIN_ENTROPY_BITS = 3.0
-"""Of a character of what looks drawn by lot: digits of a hexadecimal key have close to 4, words 2 to 3."""
+COLOUR = r"\\+u001[bB]\[[0-9;?]*[A-Za-z]"
+"""RE2: what a terminal takes for a colour, in JSON. It is taken out of a payload before `Rules.hint` is looked for."""
 
-# What may stand between a name and its value: quotes of several layers, a type, a sign.
-_SUFFIX = r"(?:_?[0-9]{1,2}|_(?:prod|production|dev|test|staging|live|value|old|new))?"
-_TYPE = r"(?::[ ]?(?:str|string|String)(?: ?\| ?None)?)?"
-_SIGN = "(?:=>|:=|={1,3}|:)"
-_BETWEEN = rf"(?:[\\\"'`\]]{{0,12}}{_TYPE}[ \t]{{0,4}}{_SIGN}[ \t]{{0,4}}|(?P<blank> ))"
-_QUOTE = r"(?P<quote>\\{0,8}[\"'`])"
-_BETWEEN_HINT = rf"(?:[\\\"'`\] t]*{_TYPE}[ t\\]*{_SIGN}[ t\\]*| )[\\\"'`]*"
+_COLOUR_HINT = re.compile(rb"u001[bB]\[")
 
-_NAME_BEFORE = re.compile(
-    r"(?:\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[abfnrtv0])|\x1b\[[0-9;]*m)?(?P<name>[A-Za-z0-9_.-]{0,40})\Z"
-)
-"""The rest of a name, without the escape or the terminal's colour that another layer put before it."""
-_OF_CODE = ("(", "[", "{", "<")
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
+_LOOK_BEHIND = re.compile(r"\(\?<[=!](?:\[[^\]]*\]|[^()\[\]])*\)")
 _REPEATED = re.compile(r"\{(\d+)(,?)\d*\}")
 _MAX_REPEATED = 8
 _SHORTEST = 8
+_MASKED = "[masked:"
+_OPENCODE_CREDENTIAL = "opencode_credential"
+_CREDENTIAL_TYPES = {"api": ("key",), "oauth": ("refresh", "access"), "wellknown": ("token",)}
+"""The fields of an entry of OpenCode's auth.json that are secrets, by its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +46,17 @@ class Rule:
     pattern: re.Pattern[str]
     hint: str
     keywords: tuple[str, ...]
-    looks_random: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """Values that are secrets because of the name that they are assigned to."""
-
-    kind: str
-    description: str
-    pattern: re.Pattern[str]
-    name: re.Pattern[str]
-    value: re.Pattern[str]
-    hint: str
-    keywords: tuple[str, ...]
-    not_after: tuple[str, ...]
-    looks_random: bool
-    is_unquoted: bool
-
-    def is_other_name(self, prefix: str) -> bool:
-        """Whether what stands before the name makes it another one: a page token is no secret."""
-        return prefix.lower().rstrip("_-.").endswith(self.not_after)
+    evidence: str
+    is_whole: bool
+    """Whether a match may begin before its keyword."""
 
 
 class Rules:
     """The rules of a file; `version` is that of its content.
 
-    `hint` is one pattern for RE2 (Arrow, DuckDB) over canonical JSON text: where it finds nothing, `mask`
-    changes nothing. It is fast; the patterns themselves run on what it finds alone.
+    `hints` are patterns for RE2 and Hyperscan over canonical JSON text, one of each rule: where it finds nothing, the
+    rule changes nothing. They are fast; the patterns of the rules run on what they find alone. `unions` are the same
+    as fewer patterns, for DuckDB.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -84,11 +64,13 @@ class Rules:
         self.version = hashlib.sha256(text).hexdigest()[:16]
         self.rules: tuple[Rule | Assignment, ...] = (
             *(_rule(entry, data["start"], data["end"]) for entry in data["rules"]),
-            *(_assignment(entry) for entry in data["assignments"]),
+            *(Assignment.of(entry, _shortened(str(entry["names"]))) for entry in data["assignments"]),
         )
-        self.hint = "|".join(f"(?:{rule.hint})" for rule in self.rules)
-        self._placeholder = re.compile("|".join(f"(?:{one})" for one in data["placeholders"]), re.ASCII)
-        self._words = re.compile(data["words"], re.ASCII)
+        self.hints = tuple(rule.hint for rule in self.rules)
+        self.unions = candidates.unions(self.hints)
+        self._finder = candidates.finder(self.hints)
+        self.evidence = Evidence(data["placeholders"], data["words"], data["no_passwords"])
+        self.of_field = lru_cache(4_096)(self._of_field)
 
     def mask_all(self, payloads: pa.Array) -> tuple[dict[int, bytes], Counter[str]]:
         """Return the payloads that change, by their position, and how many secrets of each kind were masked.
@@ -97,14 +79,9 @@ class Rules:
         """
         changed: dict[int, bytes] = {}
         masked: Counter[str] = Counter()
-        positions = _found(self.hint, payloads)
-        suspects = payloads.take(pa.array(positions, pa.int64()))
-        rules: list[list[Rule | Assignment]] = [[] for _ in positions]
-        for rule in self.rules if positions else ():
-            for i in _found(rule.hint, suspects):
-                rules[i].append(rule)
-        for i, position in enumerate(positions):
-            payload, found = self.mask(suspects[i].as_buffer().to_pybytes(), rules[i])
+        for position, numbers in self._finder.find(_without_colours(payloads)).items():
+            applied = [self.rules[n] for n in numbers]
+            payload, found = self.mask(payloads[position].as_buffer().to_pybytes(), applied)
             if found:
                 changed[position] = payload
                 masked += found
@@ -127,17 +104,30 @@ class Rules:
         document = _Document(self, self.rules)
         return document.mask_text(text), document.masked
 
-    def is_secret(self, rule: Rule | Assignment, value: str) -> bool:
+    def is_secret(self, rule: Rule, value: str) -> bool:
         """Whether a value of the right shape is a secret, and not what stands for one in an example."""
-        if "[masked:" in value:
+        if _MASKED in value:
             return False
-        if isinstance(rule, Rule) and not rule.looks_random:
+        if rule.evidence == "shape":
             return True
-        has_both = any(c.isalpha() for c in value) and any(c.isdigit() for c in value)
-        if not has_both or self._placeholder.search(value):
+        if rule.evidence == "mixed" and (value.upper() == value or value.lower() == value):
             return False
-        return not rule.looks_random or (
-            _entropy(value) >= MIN_ENTROPY_BITS and not self._words.search(value)
+        judged = {
+            "drawn": self.evidence.is_drawn,
+            "long_drawn": self.evidence.is_mostly_drawn,
+            "mixed": self.evidence.is_mostly_drawn,
+            "password": self.evidence.is_password,
+            "stated": self.evidence.is_stated,
+            "placeholder": lambda one: not self.evidence.is_placeholder(one),
+        }
+        return judged[rule.evidence](value)
+
+    def _of_field(self, key: str) -> tuple[Assignment, ...]:
+        """Return the assignments that may take a field of this name for that of a secret."""
+        return tuple(
+            rule
+            for rule in self.rules
+            if isinstance(rule, Assignment) and any(m.end() == len(key) for m in rule.name.finditer(key))
         )
 
 
@@ -147,6 +137,7 @@ class _Document:
     def __init__(self, rules: Rules, applied: Sequence[Rule | Assignment]) -> None:
         self._rules = rules
         self._applied = applied
+        self._reads_lines = any(isinstance(rule, Rule) and rule.is_whole for rule in applied)
         self.masked: Counter[str] = Counter()
 
     def mask_value(self, value: JsonValue) -> JsonValue:
@@ -159,19 +150,27 @@ class _Document:
         return value
 
     def mask_text(self, text: str) -> str:
+        if len(text) < _SHORTEST:
+            return text
         while True:
-            after = self._mask_once(text)
+            view = readable(text, lines=self._reads_lines)
+            after = self._mask_once(text, view)
+            if after == text and view.is_other:  # a backslash may be one indeed
+                after = self._mask_once(text, plain(text))
             if after == text:
                 return after
             text = after  # what stood beside a secret stands beside a bracket now
 
     def _mask_object(self, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         result: dict[str, JsonValue] = {}
+        credentials = _credentials(value)
         for key, item in value.items():
             name = self.mask_text(key)
             if name != key:
                 name = _unused(name, value, result)
-            kind = self._kind_of_field(key, item) if isinstance(item, str) else None
+            kind = self._kind_of_field(key, item, value) if isinstance(item, str) else None
+            if key in credentials and isinstance(item, str) and _MASKED not in item:
+                kind = _OPENCODE_CREDENTIAL
             if kind is None:
                 result[name] = self.mask_value(item)
             else:
@@ -179,48 +178,52 @@ class _Document:
                 self.masked[kind] += 1
         return result
 
-    def _kind_of_field(self, key: str, value: str) -> str | None:
+    def _kind_of_field(self, key: str, value: str, within: Mapping[str, JsonValue]) -> str | None:
         """Return the kind of secret that a field of an object holds because of its name."""
-        for rule in self._applied:
-            if isinstance(rule, Assignment) and (found := rule.name.search(key)):
-                if not rule.value.fullmatch(value) or rule.is_other_name(key[: found.start()]):
-                    continue
-                if self._rules.is_secret(rule, value):
-                    return rule.kind
+        if key == "value" and len(within) == 2:  # {"name": "DB_PASSWORD", "value": …}
+            key = str(within.get("name", within.get("key", "")))
+        for rule in self._rules.of_field(key):
+            if rule in self._applied and assignments.is_secret_field(key, value, rule, self._rules.evidence):
+                return rule.kind
         return None
 
-    def _mask_once(self, text: str) -> str:
-        if len(text) < _SHORTEST:
-            return text
-        lowered = text.lower()
-        for rule in self._applied:
-            if any(keyword in lowered for keyword in rule.keywords):
-                text = self._apply(rule, text) if isinstance(rule, Rule) else self._assign(rule, text)
-        return text
+    def _mask_once(self, text: str, view: View) -> str:
+        """Return a text with what the rules find in a view of it masked."""
+        lowered = view.text.lower()
+        found: list[tuple[int, int, int, str]] = []
+        for n, rule in enumerate(self._applied):
+            found += [(begin, end, n, rule.kind) for begin, end in self._find(rule, view, lowered)]
+        parts: list[str] = []
+        at = 0
+        for begin, end, kind in _merged(found):
+            start, stop = view.span(begin, end)
+            parts += (text[at:start], _mark(kind))
+            at = stop
+            self.masked[kind] += 1
+        return "".join((*parts, text[at:])) if parts else text
 
-    def _apply(self, rule: Rule, text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            group = next((name for name, part in match.groupdict().items() if part is not None), 0)
-            return self._replaced(rule, match, group)
+    def _find(self, rule: Rule | Assignment, view: View, lowered: str) -> Iterator[tuple[int, int]]:
+        if isinstance(rule, Assignment):
+            yield from assignments.find(view, lowered, rule, self._rules.evidence)
+            return
+        for match in _matches(rule, view.text, lowered):
+            groups = [name for name, part in match.groupdict().items() if part is not None]
+            for group in groups or (0,):
+                if self._rules.is_secret(rule, match[group]):
+                    yield match.span(group)
 
-        return rule.pattern.sub(replace, text)
 
-    def _assign(self, rule: Assignment, text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            before = _NAME_BEFORE.search(text, max(0, match.start() - 50), match.start())
-            prefix = before["name"] if before else ""
-            if rule.is_other_name(prefix) or not _is_assigned(rule, match, prefix):
-                return match[0]
-            return self._replaced(rule, match, "quoted" if match["quote"] else "bare")
-
-        return rule.pattern.sub(replace, text)
-
-    def _replaced(self, rule: Rule | Assignment, match: re.Match[str], group: int | str) -> str:
-        if not self._rules.is_secret(rule, match[group]):
-            return match[0]
-        self.masked[rule.kind] += 1
-        begin, end = match.start(group) - match.start(), match.end(group) - match.start()
-        return f"{match[0][:begin]}{_mark(rule.kind)}{match[0][end:]}"
+def _matches(rule: Rule, text: str, lowered: str) -> Iterator[re.Match[str]]:
+    """Yield the matches of a rule, none within another: those that begin with a keyword, unless all count."""
+    if rule.is_whole:
+        if any(keyword in lowered for keyword in rule.keywords):
+            yield from rule.pattern.finditer(text)
+        return
+    reached = 0
+    for position in assignments.positions_of(rule.keywords, lowered):
+        if position >= reached and (match := rule.pattern.match(text, position)):
+            reached = match.end()
+            yield match
 
 
 @cache
@@ -235,7 +238,7 @@ def total(masked: Mapping[str, int]) -> int:
 
 
 def _rule(entry: Mapping[str, object], start: str, end: str) -> Rule:
-    pattern = str(entry["pattern"])
+    pattern, keywords = str(entry["pattern"]), entry["keywords"]
     before = start if entry.get("start", "word") == "word" else ""
     after = end if entry.get("end", "any") == "word" else ""
     return Rule(
@@ -243,39 +246,17 @@ def _rule(entry: Mapping[str, object], start: str, end: str) -> Rule:
         description=str(entry["description"]),
         pattern=re.compile(f"{before}(?:{pattern}){after}", re.ASCII),
         hint=_shortened(str(entry.get("hint", pattern))),
-        keywords=_texts(entry["keywords"]),
-        looks_random=bool(entry.get("looks_random", False)),
-    )
-
-
-def _assignment(entry: Mapping[str, object]) -> Assignment:
-    names = f"(?i:(?:{entry['names']}){_SUFFIX})"
-    characters, least = str(entry["characters"]), int(str(entry["min_length"]))
-    values = f"[0-9{characters}]{{{least},}}"
-    bare = values.replace("&", "")  # which ends a parameter of a URL, and a command
-    half = least // 2  # a value has a digit: in its first half, or later
-    early = f"[{characters}]{{0,{half - 1}}}[0-9][0-9{characters}]{{{least - half},}}"
-    values_hint = f"(?:{early}|[{characters}]{{{half},}}[0-9])"
-    return Assignment(
-        kind=str(entry["kind"]),
-        description=str(entry["description"]),
-        pattern=re.compile(
-            rf"(?P<name>{names}){_BETWEEN}(?:{_QUOTE}(?P<quoted>{values})|(?P<bare>{bare}))", re.ASCII
-        ),
-        name=re.compile(rf"{names}\Z", re.ASCII),
-        value=re.compile(values, re.ASCII),
-        hint=_shortened(f"{names}{_BETWEEN_HINT}{values_hint}"),
-        keywords=_texts(entry["keywords"]),
-        not_after=_texts(entry.get("not_after", [])),
-        looks_random=bool(entry.get("looks_random", False)),
-        is_unquoted=bool(entry.get("is_unquoted", False)),
+        keywords=tuple(map(str, keywords)) if isinstance(keywords, list) else (),
+        evidence=str(entry.get("evidence", "drawn")),
+        is_whole=bool(entry.get("is_whole", False)),
     )
 
 
 def _shortened(pattern: str) -> str:
     """Return a pattern that finds whatever the given one finds, five times as fast: it counts to 8 at most.
 
-    RE2 has a state for each number that it counts to, and slows down when its cache of states is full.
+    RE2 has a state for each number that it counts to, and slows down when its cache of states is full. What
+    looks behind is left out: it cannot.
     """
 
     def shorten(match: re.Match[str]) -> str:
@@ -283,38 +264,40 @@ def _shortened(pattern: str) -> str:
         is_exact = not match[2] and int(match[1]) <= _MAX_REPEATED
         return f"{{{least}}}" if is_exact else f"{{{least},}}"
 
-    return _REPEATED.sub(shorten, _GROUP_NAME.sub("(?:", pattern))
+    return _REPEATED.sub(shorten, _LOOK_BEHIND.sub("", _GROUP_NAME.sub("(?:", pattern)))
 
 
-def _found(hint: str, payloads: pa.Array) -> list[int]:
-    positions: list[int] = pc.indices_nonzero(pc.match_substring_regex(payloads, pattern=hint)).to_pylist()
-    return positions
+def _without_colours(payloads: pa.Array) -> pa.Array:
+    """Return payloads without the colours of terminals, which may stand within a secret."""
+    data = payloads.buffers()[2]
+    if data is None or not _COLOUR_HINT.search(data):
+        return payloads
+    has_colours = pc.match_substring(payloads, pattern="u001b[", ignore_case=True)
+    without = pc.replace_substring_regex(payloads.filter(has_colours), pattern=COLOUR, replacement="")
+    return pc.replace_with_mask(payloads, has_colours, without)
 
 
-def _texts(entry: object) -> tuple[str, ...]:
-    return tuple(str(item) for item in entry) if isinstance(entry, Sequence) else ()
+def _merged(found: list[tuple[int, int, int, str]]) -> Iterator[tuple[int, int, str]]:
+    """Yield what was found in order, what overlaps as one: of the kind whose rule stands first."""
+    merged: list[tuple[int, int, int, str]] = []
+    for begin, end, n, kind in sorted(found):
+        if merged and begin < merged[-1][1]:
+            before = merged.pop()
+            n, kind = min((n, kind), before[2:])
+            begin, end = before[0], max(end, before[1])
+        merged.append((begin, end, n, kind))
+    yield from ((begin, end, kind) for begin, end, _, kind in merged)
 
 
-def _is_assigned(rule: Assignment, match: re.Match[str], prefix: str) -> bool:
-    """Whether a value is given to a name: in quotes, in a file of settings, as an option, in a URL."""
-    rest = match.string[match.end() : match.end() + 10]
-    if match["quote"]:
-        return rest.lstrip("\\").startswith(match["quote"][-1])
-    if rest.startswith(_OF_CODE):
-        return False
-    is_option = prefix.startswith("--")
-    if match["blank"]:
-        return is_option
-    if rule.is_unquoted or is_option:
-        return True
-    start = match.start() - len(prefix)
-    in_url = match.string[max(0, start - 1) : start] in ("?", "&")
-    is_setting = (prefix + match["name"]).isupper()
-    return match.string[match.end("name") : match.start("bare")] == "=" and (in_url or is_setting)
+def _credentials(value: Mapping[str, JsonValue]) -> tuple[str, ...]:
+    """Return the fields of an object that hold a secret if it is an entry of OpenCode's auth.json."""
+    fields = _CREDENTIAL_TYPES.get(value["type"], ()) if isinstance(value.get("type"), str) else ()
+    is_entry = bool(fields) and all(isinstance(value.get(name), str) for name in fields)
+    return fields if is_entry and len(value) <= 6 else ()
 
 
 def _mark(kind: str) -> str:
-    return f"[masked:{kind}]"
+    return f"{_MASKED}{kind}]"
 
 
 def _unused(name: str, value: Mapping[str, JsonValue], result: Mapping[str, JsonValue]) -> str:
@@ -324,8 +307,3 @@ def _unused(name: str, value: Mapping[str, JsonValue], result: Mapping[str, Json
         n += 1
         unused = f"{name} {n}"
     return unused
-
-
-def _entropy(text: str) -> float:
-    """Return the bits of information in a character of a text, by how often each character is in it."""
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in Counter(text).values())

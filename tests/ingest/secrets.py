@@ -32,12 +32,24 @@ from tests.ingest.stores import (
 
 CHARACTERS = {
     "alnum": string.ascii_letters + string.digits,
+    "b64crypt": string.ascii_letters + string.digits + "./",
     "base32": string.ascii_uppercase + "234567",
     "base64": string.ascii_letters + string.digits + "+/",
     "digits": string.digits,
     "hex": "0123456789abcdef",
+    "lower36": string.ascii_lowercase + string.digits,
+    "punct": string.ascii_letters + string.digits + "!@#%^*()_+=?.-",
+    "upper36": string.ascii_uppercase + string.digits,
     "url64": string.ascii_letters + string.digits + "-_",
 }
+WORDS = (
+    "anchor basket cobalt dolphin ember falcon garnet harbor island jungle kettle lantern meadow nickel orchard "
+    "pepper quarry ribbon saddle timber umbrella velvet walnut yonder zipper"
+).split()
+NO_SECRETS = ("digits", "uuidish")
+"""The number or id of somebody, beside the secret."""
+
+_UUID = (8, 4, 4, 4, 12)
 _PIECE = re.compile(r"<(?P<kind>\w+):(?P<n>\d+)>")
 
 
@@ -65,12 +77,22 @@ def draw(example: str, seed: int | str = 7) -> tuple[str, list[str]]:
             drawn = ["".join(lot.choices(CHARACTERS["base64"], k=64)) for _ in range(n)]
             pieces.extend(drawn)
             return "\n".join(drawn)
-        drawn_text = "".join(lot.choices(CHARACTERS[piece["kind"]], k=n))
-        if piece["kind"] != "digits":  # the number of somebody, beside the secret
+        drawn_text = _drawn(piece["kind"], n, lot)
+        if piece["kind"] not in NO_SECRETS:
             pieces.append(drawn_text)
         return drawn_text
 
     return _PIECE.sub(replace, example), pieces
+
+
+def _drawn(kind: str, n: int, lot: random.Random) -> str:
+    if kind == "words":
+        return "".join(lot.choices(WORDS, k=n))
+    if kind == "seed":
+        return " ".join(lot.choices(WORDS, k=n))
+    if kind in ("uuid", "uuidish"):
+        return "-".join("".join(lot.choices(CHARACTERS["hex"], k=k)) for k in _UUID)
+    return "".join(lot.choices(CHARACTERS[kind], k=n))
 
 
 def planted() -> list[tuple[str, str, list[str]]]:

@@ -191,7 +191,8 @@ def test_a_document_without_a_secret_is_not_touched_by_one_byte(value: JsonValue
 def test_the_hint_is_found_by_the_warehouse_as_by_arrow(secret: tuple[str, str, list[str]]) -> None:
     payload = canonical([secret[1]])[0].decode()
 
-    assert duckdb.execute("select regexp_matches(?, ?)", [payload, RULES.hint]).fetchone() == (True,)
+    found = [duckdb.execute("select regexp_matches(?, ?)", [payload, one]).fetchone() for one in RULES.unions]
+    assert (True,) in found
 
 
 def test_hostile_text_takes_no_time_that_grows_with_its_square() -> None:
