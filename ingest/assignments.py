@@ -1,13 +1,13 @@
 """Values that are secrets because of the name that they are given to.
 
-A name and a value stand together in many forms: a setting, a field, an option, an element of XML, a call. Which values
-count depends on the form: what is `hunter` in a file of settings is the name of a variable in code.
+A name and a value stand together in many forms: a setting, a field, an option, an element of XML, a call.
+Which values count depends on the form: `hunter` in a file of settings is the name of a variable in code.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast, get_args
 
 from ingest.escapes import LINE_START, View
 from ingest.evidence import Evidence
@@ -15,7 +15,10 @@ from ingest.evidence import Evidence
 Need: TypeAlias = Literal["password", "mixed_password", "environment", "drawn", "long_drawn"]
 
 _SUFFIX = r"(?:_?[0-9]{1,2}|_(?:prod|production|dev|test|staging|live|value|old|new|plain))?"
-_TYPE = r"(?::[ ]?(?:&?str|[sS]tring|SecretStr|Optional\[str\])(?:[ ]?\|[ ]?(?:None|null|undefined))?(?=[ \t]{0,4}=))?"
+_TYPE = (
+    r"(?::[ ]?(?:&?str|[sS]tring|SecretStr|Optional\[str\])(?:[ ]?\|[ ]?(?:None|null|undefined))?"
+    r"(?=[ \t]{0,4}=))?"
+)
 _FORM = re.compile(
     rf"""(?P<closed>["'`\])]{{0,3}})(?:
         (?P<sign>[ \t]{{0,24}}{_TYPE}[ \t]{{0,4}}(?:=>|:=|[?+]=|={{1,3}}|:)[ \t]{{0,8}}(?:[bfrN@](?=["']))?)
@@ -40,7 +43,7 @@ _ASSIGNED_HINT = (
 )
 _GAP_HINT = (
     r"(?:\\\\|[\"'`\])>(,:=? \t{@+-]|\\+(?:[\"'`/=:&$t]|u00[0-9a-f]{2}|n[ -]*(?:value|default|<string))"
-    r"|%[0-9A-Fa-f]{2}|&[A-Za-z0-9#]+;|value|default|string|b[\"'])*"
+    r"|%[0-9A-Fa-f]{2}|&[A-Za-z0-9#]+;|value|default|string|str|b[\"'])*"
 )
 _CHARACTERS = r"A-Za-z+/=_.~%:!@#$^&*\-"
 _DRAWN_HINT = (
@@ -51,7 +54,8 @@ _SIGN_HINT = r"[\\\"'`\])]*[ t]*(?:[:=>,(\[]|%(?:25)*[23]|\\+u00|&[a-z#])"
 
 _BEFORE = re.compile(r"[A-Za-z0-9_.-]{0,60}\Z", re.ASCII)
 _LINE_BEFORE = re.compile(
-    rf"(?:\A|[\n\"'`])(?:{LINE_START})?[ \t\-*{{(\[,:+>]*(?:(?:export|set|local|env|const|let|var|val|final|private|public|static|ARG|ENV|RUN|"
+    rf"(?:\A|[\n\"'`])(?:{LINE_START})?[ \t\-*{{(\[,:+>]*(?:(?:export|set|local|env|const|let|var|val|final|"
+    r"private|public|static|ARG|ENV|RUN|"
     r"declare|readonly|Environment=|\$)[ \t\"']*)*\Z"
 )
 _COMMANDS = re.compile(
@@ -62,8 +66,10 @@ _SQL = re.compile(
 )
 _OPTION = re.compile(r"(?:\s|\A)--?[A-Za-z][\w-]{0,40}[= ][\"']?\Z")
 _NEIGHBOUR = re.compile(
-    r"(?i)\b(?:host|hostname|server|data source|addr|user|username|uid|user id|dbname|database|port|ansible_\w+)\s?=\s?[^\s,;()]"
+    r"(?i)\b(?:host|hostname|server|data source|addr|user|username|uid|user id|dbname|database|port"
+    r"|ansible_\w+)\s?=\s?[^\s,;()]"
 )
+_CUT = re.compile(r"[^\s\"'`{}()\\]+")
 _BARE = re.compile(r"[^\s\"'`<>|]+")
 _NEXT = re.compile(r"[;&,](?=[\w. ]{1,40}=|\s|\Z|vers=)")
 _CHUNK = re.compile(r"[A-Za-z0-9]+")
@@ -164,8 +170,8 @@ def is_secret_field(key: str, value: str, rule: Assignment, evidence: Evidence) 
     if not names or _is_other(rule, key[: names[0].start()]):
         return False
     place = _Place(
-        name=key, form="sign", sign=":", is_quoted=True, is_env=key.isupper(), is_option=False, starts_line=True,
-        ends_line=True, is_of_code=False, has_neighbours=False,
+        name=key, form="sign", sign=":", is_quoted=True, is_env=key.isupper(), is_option=False,
+        starts_line=True, ends_line=True, is_of_code=False, has_neighbours=False,
     )  # fmt: skip
     if len(value) < rule.min_length or "[masked:" in value or evidence.is_placeholder(value):
         return False
@@ -231,7 +237,7 @@ def _quoted(view: View, at: int) -> tuple[int, int, bool] | None:
     line_end = text.find("\n", at)
     if end < 0 or (0 <= line_end < end):
         end = line_end if line_end >= 0 else len(text)
-        if end - at > _MAX_VALUE or text[end:].strip():
+        if end - at > _MAX_VALUE or text[end:].strip() or not _CUT.fullmatch(text, at + 1, end):
             return None
     return (at + 1, end, True) if end > at + 1 else None
 
@@ -243,8 +249,8 @@ def _bare(text: str, at: int) -> tuple[int, int, bool] | None:
     value = match[0]
     if next_one := _NEXT.search(value):
         value = value[: next_one.start()]
-    value = value[: len(value) - len(_closing(value))]
-    return (at, at + len(value), False) if value else None
+    value = value[: len(value) - len(_closing(value))].rstrip("\\")  # of a quote that follows
+    return (at, at + len(value), False) if value and value[0] != "\\" else None
 
 
 def _closing(value: str) -> str:
@@ -311,7 +317,8 @@ def _level(value: str, place: _Place, evidence: Evidence) -> int:
     if any(c.isspace() for c in value):
         is_phrase = place.is_env and place.is_quoted and not evidence.is_label(value)
         return _WORD if is_phrase else 0
-    if not value.isascii() and not any(c.isdigit() for c in value):
+    is_translated = place.form == "sign" and place.is_quoted and not value.isascii()
+    if is_translated and not any(c.isdigit() for c in value):
         return 0
     chunks = _CHUNK.findall(value)
     if not evidence.is_words(value) or (len(chunks) > 1 and sum(map(len, chunks)) < 3 * len(chunks)):
@@ -347,8 +354,7 @@ def _needed(place: _Place, value: str) -> int:
 
 
 def _need(text: str) -> Need:
-    needs: dict[str, Need] = {
-        "password": "password", "mixed_password": "mixed_password", "environment": "environment", "drawn": "drawn",
-        "long_drawn": "long_drawn",
-    }  # fmt: skip
-    return needs[text]
+    for need in get_args(Need):
+        if need == text:
+            return cast(Need, need)
+    raise ValueError(f"an assignment has evidence {text}, which is none of {get_args(Need)}")

@@ -21,7 +21,7 @@ class Finder(Protocol):
     """Finds patterns, which are those of RE2 without captures."""
 
     def find(self, texts: pa.Array) -> dict[int, list[int]]:
-        """Return for each text in which any pattern is found, by its position, the numbers of these in order."""
+        """Return for each text in which any pattern is found, by its position, the numbers of these."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""A text as a person would read it, without the escapes of the layers around it, and where each part of it stood.
+"""A text as a person would read it, without the escapes of the layers around it, and where its parts stood.
 
-A secret in a history stands in JSON within JSON, in a URL, in HTML, behind the number of a line or between the colours
-of a terminal. It is looked for in the readable text, and what is found is replaced where it stood.
+A secret in a history stands in JSON within JSON, in a URL, in HTML, behind the number of a line or between
+the colours of a terminal. It is looked for in the readable text, and replaced where it stood.
 """
 
 import html
@@ -23,17 +23,23 @@ LINE_START = (
 
 _FIRST_LINE = re.compile(LINE_START)
 _NEXT_LINE = re.compile(r"\n" + LINE_START)
-_ESCAPE = re.compile(
+_BACKSLASH = (
+    r"\\+(?:u(?P<u>(?![dD][89a-fA-F])[0-9A-Fa-f]{4})|x(?P<x>[0-7][0-9A-Fa-f])"
+    r"|(?P<plain>[nrtabfv])|(?P<sign>[\"'`/&=:$]))"
+)
+_OTHER = (
     r"\x1b\[[0-9;?]*[A-Za-z]"
-    r"|\\+(?:u(?P<u>00[0-7][0-9A-Fa-f])|x(?P<x>[0-7][0-9A-Fa-f])|(?P<plain>[nrtabfv])|(?P<sign>[\"'`/&=:$]))"
     r"|%(?P<percent>2[0-9A-Fa-f]|3[A-Fa-f]|40|5[BbCcDdEe]|60|7[BbCcDdEe]|0[AaDd9])"
     r"|&(?P<entity>quot|apos|amp|lt|gt|nbsp|#[0-9]{2,3}|#[xX][0-9A-Fa-f]{2});"
 )
+_ESCAPE = re.compile(f"{_OTHER}|{_BACKSLASH}")
+_ESCAPE_BUT_BACKSLASH = re.compile(_OTHER)
 
 
 _Segment: TypeAlias = tuple[int, int, int, bool]
-"""A part of a text: where it begins without the escapes, start and end with them, whether it is one. A tuple: there
-are many."""
+"""A part of a text: where it begins without the escapes, start and end with them, whether it is one.
+
+A tuple: there are many."""
 
 
 class _Layer:
@@ -64,11 +70,6 @@ class View:
         self.text = text
         self._layers = layers
 
-    @property
-    def is_other(self) -> bool:
-        """Whether anything was taken off."""
-        return bool(self._layers)
-
     def span(self, begin: int, end: int) -> tuple[int, int]:
         """Return where in the original text a part of this one stands, which is not empty."""
         for layer in reversed(self._layers):
@@ -83,17 +84,16 @@ class View:
         return end - begin
 
 
-def plain(text: str) -> View:
-    """Return a text as it is."""
-    return View(text, [])
+def readable(text: str, *, lines: bool = True, backslashes: bool = True) -> View:
+    """Return a text without the escapes of up to five layers.
 
-
-def readable(text: str, *, lines: bool = True) -> View:
-    """Return a text without the escapes of up to five layers; with `lines` also without what tools put before these."""
+    With `lines` also without what tools put before these; without `backslashes` each of them is one indeed.
+    """
     layers: list[_Layer] = []
+    escape = _ESCAPE if backslashes else _ESCAPE_BUT_BACKSLASH
     while len(layers) < _MAX_LAYERS and any(sign in text for sign in "\\%&\x1b"):
         before = text
-        text = _take_off(text, _ESCAPE.finditer(text), layers)
+        text = _take_off(text, escape.finditer(text), layers)
         if text is before:
             break
     for _ in range(_MAX_PREFIXES if lines else 0):

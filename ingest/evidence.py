@@ -1,4 +1,4 @@
-"""What speaks for a value being a secret: it looks drawn by lot, or like nothing that people write in its place."""
+"""What speaks for a value being a secret: it looks drawn by lot, or like no word of code."""
 
 import math
 import re

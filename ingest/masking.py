@@ -4,7 +4,7 @@ import hashlib
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
@@ -16,13 +16,13 @@ import pyarrow.compute as pc
 from ingest import assignments, candidates
 from ingest.assignments import Assignment
 from ingest.documents import JsonValue, canonical
-from ingest.escapes import View, plain, readable
+from ingest.escapes import View, readable
 from ingest.evidence import Evidence
 
 RULES_FILE = "secret_rules.toml"
 
 COLOUR = r"\\+u001[bB]\[[0-9;?]*[A-Za-z]"
-"""RE2: what a terminal takes for a colour, in JSON. It is taken out of a payload before `Rules.hint` is looked for."""
+"""RE2: what a terminal takes for a colour, in JSON. Hints are looked for without it."""
 
 _COLOUR_HINT = re.compile(rb"u001[bB]\[")
 
@@ -54,9 +54,9 @@ class Rule:
 class Rules:
     """The rules of a file; `version` is that of its content.
 
-    `hints` are patterns for RE2 and Hyperscan over canonical JSON text, one of each rule: where it finds nothing, the
-    rule changes nothing. They are fast; the patterns of the rules run on what they find alone. `unions` are the same
-    as fewer patterns, for DuckDB.
+    `hints` are patterns for RE2 and Hyperscan over canonical JSON text, one of each rule: where it finds
+    nothing, the rule changes nothing. They are fast; the patterns of the rules run on what they find alone.
+    `unions` are the same as fewer patterns, for DuckDB.
     """
 
     def __init__(self, text: bytes) -> None:
@@ -70,7 +70,7 @@ class Rules:
         self.unions = candidates.unions(self.hints)
         self._finder = candidates.finder(self.hints)
         self.evidence = Evidence(data["placeholders"], data["words"], data["no_passwords"])
-        self.of_field = lru_cache(4_096)(self._of_field)
+        self.of_field: Callable[[str], tuple[Assignment, ...]] = lru_cache(4_096)(self._of_field)
 
     def mask_all(self, payloads: pa.Array) -> tuple[dict[int, bytes], Counter[str]]:
         """Return the payloads that change, by their position, and how many secrets of each kind were masked.
@@ -112,7 +112,7 @@ class Rules:
             return True
         if rule.evidence == "mixed" and (value.upper() == value or value.lower() == value):
             return False
-        judged = {
+        judged: dict[str, Callable[[str], bool]] = {
             "drawn": self.evidence.is_drawn,
             "long_drawn": self.evidence.is_mostly_drawn,
             "mixed": self.evidence.is_mostly_drawn,
@@ -153,10 +153,9 @@ class _Document:
         if len(text) < _SHORTEST:
             return text
         while True:
-            view = readable(text, lines=self._reads_lines)
-            after = self._mask_once(text, view)
-            if after == text and view.is_other:  # a backslash may be one indeed
-                after = self._mask_once(text, plain(text))
+            after = self._mask_once(text, readable(text, lines=self._reads_lines))
+            if after == text and "\\" in text:  # which may be one indeed
+                after = self._mask_once(text, readable(text, lines=self._reads_lines, backslashes=False))
             if after == text:
                 return after
             text = after  # what stood beside a secret stands beside a bracket now
@@ -291,7 +290,8 @@ def _merged(found: list[tuple[int, int, int, str]]) -> Iterator[tuple[int, int, 
 
 def _credentials(value: Mapping[str, JsonValue]) -> tuple[str, ...]:
     """Return the fields of an object that hold a secret if it is an entry of OpenCode's auth.json."""
-    fields = _CREDENTIAL_TYPES.get(value["type"], ()) if isinstance(value.get("type"), str) else ()
+    kind = value.get("type")
+    fields = _CREDENTIAL_TYPES.get(kind, ()) if isinstance(kind, str) else ()
     is_entry = bool(fields) and all(isinstance(value.get(name), str) for name in fields)
     return fields if is_entry and len(value) <= 6 else ()
 

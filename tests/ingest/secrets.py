@@ -43,9 +43,9 @@ CHARACTERS = {
     "url64": string.ascii_letters + string.digits + "-_",
 }
 WORDS = (
-    "anchor basket cobalt dolphin ember falcon garnet harbor island jungle kettle lantern meadow nickel orchard "
-    "pepper quarry ribbon saddle timber umbrella velvet walnut yonder zipper"
-).split()
+    *("anchor", "basket", "cobalt", "dolphin", "ember", "falcon", "garnet", "harbor", "island", "jungle"),
+    *("kettle", "lantern", "meadow", "nickel", "orchard", "pepper", "quarry", "ribbon", "saddle", "timber"),
+)
 NO_SECRETS = ("digits", "uuidish")
 """The number or id of somebody, beside the secret."""
 

@@ -78,9 +78,8 @@ def test_every_example_is_found_as_its_kind_wherever_it_stands(kind: str, exampl
             text, pieces = draw(example, seed)
             payload, masked = find(canonical({"type": "text", "text": frame.format(text)})[0])
 
-            assert masked == {kind: 1}, f"{place}: {text}"
-            secret = max(pieces, key=len)
-            assert secret not in payload.decode(), place
+            assert kind in masked, f"{place}: {text}"
+            assert not [piece for piece in pieces if piece in payload.decode()], f"{place}: {text}"
             assert find(payload)[0] == payload
 
 
