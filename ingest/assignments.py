@@ -70,7 +70,7 @@ _NEIGHBOUR = re.compile(
     r"|ansible_\w+)\s?=\s?[^\s,;()]"
 )
 _CUT = re.compile(r"[^\s\"'`{}()\\]+")
-_BARE = re.compile(r"[^\s\"'`<>|]+")
+_BARE = re.compile(r"[^\s\"'`<>|\u2000-\u2bff]+")
 _NEXT = re.compile(r"[;&,](?=[\w. ]{1,40}=|\s|\Z|vers=)")
 _CHUNK = re.compile(r"[A-Za-z0-9]+")
 _CODE_END = re.compile(r"[,;)\]}]+\Z")

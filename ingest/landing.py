@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -700,7 +700,7 @@ class Landing:
         self._counts.scanned += 1
         if isinstance(document, Rejection):
             self._counts.rejected += 1
-            self._rejections.append(document)
+            self._rejections.append(_masked_rejection(document, self._rules))
             return
         self._counts.surrogates_replaced += document.n_surrogates
         if self._open_rejections and (document.entity, document.document_id) in self._open_rejections:
@@ -987,6 +987,8 @@ def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapp
     """Return rows with the secrets in their payloads masked, and how many of each kind were."""
     if rules is None or not rows:
         return rows, {}
+    origins = rules.mask_names(rows["origin"].combine_chunks())
+    rows = rows.set_column(rows.schema.get_field_index("origin"), "origin", origins)
     column = rows["payload"]
     payloads = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies
     changed, masked = rules.mask_all(payloads)
@@ -995,6 +997,19 @@ def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapp
         payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
         rows = rows.set_column(rows.schema.get_field_index("payload"), "payload", payloads)
     return rows, masked
+
+
+def _masked_rejection(rejection: Rejection, rules: masking.Rules | None) -> Rejection:
+    """Return a rejection with the secrets in its file's name, its id and its detail masked."""
+    if rules is None:
+        return rejection
+    document_id = rejection.document_id
+    return replace(
+        rejection,
+        origin=rules.mask_name(rejection.origin),
+        document_id=None if document_id is None else rules.mask_name(document_id),
+        detail=rules.mask_text(rejection.detail)[0],
+    )
 
 
 def _array(column: pa.ChunkedArray) -> "array[int]":

@@ -27,6 +27,7 @@ COLOUR = r"\\+u001[bB]\[[0-9;?]*[A-Za-z]"
 _COLOUR_HINT = re.compile(rb"u001[bB]\[")
 
 _GROUP_NAME = re.compile(r"\(\?P<\w+>")
+_CASE = re.compile(r"\(\?-i:")
 _LOOK_BEHIND = re.compile(r"\(\?<[=!](?:\[[^\]]*\]|[^()\[\]])*\)")
 _REPEATED = re.compile(r"\{(\d+)(,?)\d*\}")
 _MAX_REPEATED = 8
@@ -103,6 +104,25 @@ class Rules:
         """Return a text with its secrets masked, and how many of each kind were."""
         document = _Document(self, self.rules)
         return document.mask_text(text), document.masked
+
+    def mask_name(self, name: str) -> str:
+        """Return the name of a file or an id with its secrets masked: the same for the same name.
+
+        A name that changes ends in 16 bits of its checksum, so that two files stay two.
+        """
+        masked, found = self.mask_text(name)
+        code = hashlib.md5(name.encode(errors="replace"), usedforsecurity=False).hexdigest()[:4]
+        return f"{masked} {code}" if found else name
+
+    def mask_names(self, names: pa.Array) -> pa.Array:
+        """Return names of files with their secrets masked, see `mask_name`."""
+        found = self._finder.find(names)
+        if not found:
+            return names
+        values = names.to_pylist()
+        for position in found:
+            values[position] = self.mask_name(values[position])
+        return pa.array(values, pa.string())
 
     def is_secret(self, rule: Rule, value: str) -> bool:
         """Whether a value of the right shape is a secret, and not what stands for one in an example."""
@@ -263,6 +283,7 @@ def _shortened(pattern: str) -> str:
         is_exact = not match[2] and int(match[1]) <= _MAX_REPEATED
         return f"{{{least}}}" if is_exact else f"{{{least},}}"
 
+    pattern = _CASE.sub("(?:", pattern)
     return _REPEATED.sub(shorten, _LOOK_BEHIND.sub("", _GROUP_NAME.sub("(?:", pattern)))
 
 

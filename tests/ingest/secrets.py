@@ -144,7 +144,7 @@ def plant(root: Path) -> list[str]:
             write(message_file(root, f"msg_{n}"), {**message(f"msg_{n}"), **data})
             insert_message(connection, f"msg_db_{n}", json.dumps(data))
             write(session_file(root, f"ses_{n}x"), session(f"ses_{n}x", title=f"About {text}"))
-            connection.execute("update session set title = title || ?", (f" {text}",))
+            connection.execute("update session set title = title || ?", (f"\n{text}",))
         connection.commit()
     return found
 

@@ -314,9 +314,8 @@ def test_other_rules_go_over_what_is_landed(
     )
     warehouse.load(root)
     text = (resources.files("ingest") / masking.RULES_FILE).read_text()
-    more = (
-        '[[rules]]\nkind = "house"\ndescription = "ours"\nkeywords = ["xyzzy-"]\npattern = "xyzzy-[0-9]{4}"\n'
-    )
+    more = '[[rules]]\nkind = "house"\ndescription = "ours"\nkeywords = ["xyzzy-"]\npattern = "xyzzy-[0-9]{4}"\n'
+        'evidence = "shape"\n'
     at = text.index("[[assignments]]")
     newer = Rules((text[:at] + more + text[at:]).encode())
     monkeypatch.setattr(masking, "default_rules", lambda: newer)
@@ -325,6 +324,37 @@ def test_other_rules_go_over_what_is_landed(
     assert warehouse.load(root).counts.secrets_masked == {"house": 1}
     assert warehouse.load(root).counts.secrets_masked == {}
     assert warehouse.value("select count(*) from raw.parts where payload like '%[masked:house]%'") == 1
+
+
+def test_names_of_files_and_rejections_are_masked_and_stay_apart(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    root = json_tree(tmp_path / "store")
+    found = []
+    for n in range(2):
+        token, (piece,) = draw("ghp_<alnum:36>", n)
+        found.append(piece)
+        write(part_file(root, f"prt_{token}", "msg_ses_1_1"), b"{")
+
+    warehouse.load(root)
+    warehouse.load(root)
+
+    rejected = warehouse.query("select origin, document_id, detail, resolved_at from raw.rejected_documents")
+    assert len(rejected) == len({row[0] for row in rejected}) == 2
+    assert all("[masked:github_token]" in str(row[0]) and row[3] is None for row in rejected)
+    assert_nowhere(found, everything(warehouse.path))
+
+
+def test_the_place_of_a_document_is_masked() -> None:
+    token, (piece,) = draw("ghp_<alnum:36>")
+    names = pa.array(["part", f"storage/{token}.json", f"storage/{token}x.json"], pa.string())
+
+    masked = RULES.mask_names(names).to_pylist()
+
+    assert masked[0] == "part"
+    assert piece not in "".join(masked)
+    assert len(set(masked)) == 3
+    assert RULES.mask_names(pa.array(masked, pa.string())).to_pylist() == masked
 
 
 def test_a_dry_run_says_what_would_be_masked_and_writes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
