@@ -125,6 +125,7 @@ docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Open target/static_index.html in a browser."
 
 elementary-report: ready ## Write Elementary's page of models, tests, runs and lineage
+	@test -e "$${DBT_TARGET_PATH:-target}/manifest.json" || $(DBT) --quiet parse
 	@$(BIN)/python -m elementary_report
 
 dictionary: ready ## Write data dictionary, ER diagram and validation rules (docs/) anew, from YAML and seed

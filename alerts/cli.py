@@ -45,8 +45,8 @@ def main(
             }
         if arguments.dry_run:
             for channel in channels:
-                print(f"{channel.name}: {words.count(len(due[channel.name]), 'problem')} to tell")
-                print(as_text(due[channel.name]), end="")
+                words.say(f"{channel.name}: {words.count(len(due[channel.name]), 'problem')} to tell")
+                words.say(as_text(due[channel.name]).rstrip("\n"))
             return EXIT_OK
         return _tell(channels, due, configured_settings, now, sleep)
     except IngestError as error:
@@ -85,7 +85,7 @@ def _tell(
     for channel in channels:
         problems = due[channel.name]
         if not problems:
-            print(f"{channel.name}: nothing new to tell")
+            words.say(f"{channel.name}: nothing new to tell")
             continue
         if (error := send_in_turn(channel, problems, sleep)) is not None:
             said = (
@@ -104,7 +104,7 @@ def _tell(
                 ],
             )
         n_began = sum(problem.event == BEGAN for problem in problems)
-        print(f"{channel.name}: told of {n_began} that began and {len(problems) - n_began} that ended")
+        words.say(f"{channel.name}: told of {n_began} that began and {len(problems) - n_began} that ended")
     return code
 
 
@@ -114,7 +114,7 @@ def _test(channels: Sequence[Channel], now: datetime, sleep: Callable[[float], N
     for channel in channels:
         error = send_in_turn(channel, [message], sleep)
         said = "delivered" if error is None else f"not delivered, {words.printable(error)}"
-        print(f"{channel.name}: {said}")
+        words.say(f"{channel.name}: {said}")
         if error is not None:
             code = EXIT_NOT_DELIVERED
     return code

@@ -43,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--project", type=Path, default=Path(), metavar="FOLDER", help="the dbt project (default: here)"
     )
     parser.add_argument(
-        "--target", type=Path, metavar="FOLDER", help="dbt's target folder (default: target/ of the project)"
+        "--target",
+        type=Path,
+        metavar="FOLDER",
+        help="dbt's target folder (default: $DBT_TARGET_PATH, else target/ of the project)",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help=f"the page (default: {PAGE} beside the warehouse)"
@@ -55,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         warehouse = settings.from_environment(os.environ, warehouse=arguments.warehouse).warehouse
         project = arguments.project.resolve()
-        target = (arguments.target or project / "target").resolve()
+        # dbt takes it below the project, where it is no absolute path
+        target = (arguments.target or project / (os.environ.get("DBT_TARGET_PATH") or "target")).resolve()
         output = arguments.output.resolve() if arguments.output else warehouse.parent / PAGE
         land(warehouse, target)
         is_on = has_package(project)
@@ -75,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = words.printable(f"{error.strerror}: {error.filename}")
         print(f"elementary_report: the page could not be written ({reason}).", file=sys.stderr)
         return EXIT_USER_ERROR
-    print(f"Elementary: {words.place(output)} ({words.size(output.stat().st_size)})")
+    words.say(f"Elementary: {words.place(output)} ({words.size(output.stat().st_size)})")
     return EXIT_OK
 
 

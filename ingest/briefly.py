@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 
+from ingest import words
+
 _QUOTE = re.compile(r"""['"`]""")
 _DONE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
 _TROUBLE = re.compile(r"Completed with|Encountered an error|(?:Compilation|Database|Parsing|Runtime) Error")
@@ -40,4 +42,4 @@ def briefly(lines: Iterable[str], write: Callable[[str], object] = sys.stdout.wr
 
 
 if __name__ == "__main__":
-    briefly(sys.stdin)
+    briefly(sys.stdin, lambda line: words.say(line.rstrip("\n")))

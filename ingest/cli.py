@@ -246,7 +246,11 @@ def _parser() -> argparse.ArgumentParser:
         "land-artifacts", parents=[common], help="keep the results of the last dbt run in the warehouse"
     )
     land.add_argument(
-        "--target", type=Path, default=Path("target"), metavar="FOLDER", help="where dbt wrote them"
+        "--target",
+        type=Path,
+        default=Path(os.environ.get("DBT_TARGET_PATH") or "target"),
+        metavar="FOLDER",
+        help="where dbt wrote them (default: $DBT_TARGET_PATH, else target)",
     )
     land.set_defaults(run=_land_artifacts)
     return parser
@@ -352,7 +356,7 @@ def _health(arguments: argparse.Namespace, configured: settings.Settings) -> int
     if arguments.json:
         _print(arguments, [asdict(check) for check in found.checks], "")
     else:
-        console = Console()
+        console = _Console()
         console.print(health.table(found.checks))
         console.print(health.findings(found.checks))
         console.print(words.printable(found.verdict.sentence), highlight=False)
@@ -431,7 +435,15 @@ def _land_artifacts(arguments: argparse.Namespace, configured: settings.Settings
 def _print(arguments: argparse.Namespace, value: object, text: str) -> None:
     if arguments.json:
         text = words.printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-    print(text)
+    words.say(text)
+
+
+class _Console(Console):
+    """A console to print on, for which it is no failure that nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        """Called where nobody reads what was printed."""
+        words.say_no_more()
 
 
 @contextmanager

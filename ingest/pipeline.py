@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from ingest import artifacts, load, query_timings, releases, status, words
 from ingest.briefly import briefly, without_texts
+from ingest.compaction import compact
 from ingest.errors import IngestError
 from ingest.landing import land_run
 from ingest.lock import Patience, lent, writing
@@ -26,7 +26,7 @@ from ingest.warehouse import open_warehouse
 
 PROJECT = Path(__file__).resolve().parents[1]
 Say = Callable[[str], object]
-SAY: Say = partial(print, flush=True)  # who reads it through a pipe sees each step when it begins
+SAY: Say = words.say  # who reads it through a pipe sees each step when it begins
 
 _DBT_ENVIRONMENT = {
     "DBT_PROFILES_DIR": str(PROJECT),
@@ -86,6 +86,7 @@ def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = Non
         one.begin("Run 4/5: timing queries, making the health checks")
         one.attempt("time-queries", lambda: query_timings.time_queries(warehouse))
         one.dbt("build", "--select", "tag:quality")
+        one.attempt("compact", lambda: compact(warehouse))
         if stop is not None and stop.is_set():
             return outcome
         if not outcome.failed:

@@ -1,6 +1,8 @@
 """Figures and names as a person reads them."""
 
+import os
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -53,3 +55,19 @@ def table(rows: list[tuple[str, str]], indent: int = 2) -> list[str]:
     """Return lines of label and value, the values in one column."""
     width = max((len(label) for label, _ in rows), default=0)
     return [f"{' ' * indent}{label:<{width}}  {value}" for label, value in rows]
+
+
+def say(text: object) -> None:
+    """Print a line at once; where nobody reads any more (`… | head`), it and all that follows go nowhere."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        say_no_more()
+
+
+def say_no_more() -> None:
+    """Let what is printed go nowhere from here on: that nobody reads it is no failure of what is done."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -16,7 +16,7 @@ import duckdb
 from ingest import settings
 from ingest.errors import IngestError
 from ingest.health import health_of
-from ingest.words import place, printable
+from ingest.words import place, printable, say
 from reports import as_html, as_markdown, health, page_files, queries, render
 
 EXIT_OK, EXIT_USER_ERROR = 0, 2
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("reports: interrupted; the last report is as it was.", file=sys.stderr)
         return 130
     for file in written:
-        print(place(file))
-    print(printable(verdict))
+        say(place(file))
+    say(printable(verdict))
     return EXIT_OK
 
 

@@ -17,7 +17,7 @@ import yaml
 from ingest.errors import IngestError
 from ingest.releases import to_read
 from ingest.warehouse import open_warehouse
-from ingest.words import printable
+from ingest.words import printable, say
 from reports import sql_macros
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -166,7 +166,7 @@ def ask_one(name: str, warehouse: Path) -> None:
     question = questions[name]
     with open_warehouse(to_read(warehouse), read_only=True) as connection:
         found = answer(question, connection)
-    print(f"{question.text}\n\n{question.sql};\n\n{as_table(found)}")
+    say(f"{question.text}\n\n{question.sql};\n\n{as_table(found)}")
 
 
 def list_questions() -> None:
@@ -174,10 +174,10 @@ def list_questions() -> None:
     questions = read_questions(PROJECT / "analyses")
     width = max(len(question.name) for question in questions)
     for topic, title in TOPICS.items():
-        print(f"{title}")
+        say(title)
         for question in questions:
             if question.topic == topic:
-                print(f"  {question.name:<{width}}  {question.text}")
+                say(f"  {question.name:<{width}}  {question.text}")
 
 
 def write_page(warehouse: Path, project: Path) -> None:
