@@ -314,8 +314,10 @@ def test_other_rules_go_over_what_is_landed(
     )
     warehouse.load(root)
     text = (resources.files("ingest") / masking.RULES_FILE).read_text()
-    more = '[[rules]]\nkind = "house"\ndescription = "ours"\nkeywords = ["xyzzy-"]\npattern = "xyzzy-[0-9]{4}"\n'
-        'evidence = "shape"\n'
+    more = (
+        '[[rules]]\nkind = "house"\ndescription = "ours"\nkeywords = ["xyzzy-"]\n'
+        'pattern = "xyzzy-[0-9]{4}"\nevidence = "shape"\n'
+    )
     at = text.index("[[assignments]]")
     newer = Rules((text[:at] + more + text[at:]).encode())
     monkeypatch.setattr(masking, "default_rules", lambda: newer)
