@@ -6,7 +6,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 
 import orjson
@@ -69,9 +69,13 @@ class Rules:
         )
         self.hints = tuple(rule.hint for rule in self.rules)
         self.unions = candidates.unions(self.hints)
-        self._finder = candidates.finder(self.hints)
         self.evidence = Evidence(data["placeholders"], data["words"], data["no_passwords"])
         self.of_field: Callable[[str], tuple[Assignment, ...]] = lru_cache(4_096)(self._of_field)
+
+    @cached_property
+    def _finder(self) -> candidates.Finder:
+        """Made when a document is to be looked at: it takes a third of a second."""
+        return candidates.finder(self.hints)
 
     def mask_all(self, payloads: pa.Array) -> tuple[dict[int, bytes], Counter[str]]:
         """Return the payloads that change, by their position, and how many secrets of each kind were masked.
