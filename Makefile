@@ -111,10 +111,11 @@ lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is 
 	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages tools
 	@echo "Lint 4/6: yamllint"
 	@$(BIN)/yamllint --strict .
-	@echo "Lint 5/6: data dictionary, ER diagram and validation rules"
+	@echo "Lint 5/6: data dictionary, ER diagram, validation rules and licences"
 	@$(DBT) --quiet parse
 	@$(BIN)/python tools/data_dictionary.py --check
 	@$(BIN)/python tools/validation_rules.py --check
+	@$(BIN)/python tools/licences.py --check
 	@echo "Lint 6/6: sqlfluff (it compiles every model first)"
 	@$(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null
 	@OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) $(BIN)/sqlfluff lint models tests analyses
@@ -128,10 +129,11 @@ elementary-report: ready ## Write Elementary's page of models, tests, runs and l
 	@test -e "$${DBT_TARGET_PATH:-target}/manifest.json" || $(DBT) --quiet parse
 	@$(BIN)/python -m elementary_report
 
-dictionary: ready ## Write data dictionary, ER diagram and validation rules (docs/) anew, from YAML and seed
+dictionary: ready ## Write data dictionary, ER diagram, validation rules (from YAML and seed) and licences (docs/)
 	@$(DBT) --quiet parse
 	@$(BIN)/python tools/data_dictionary.py
 	@$(BIN)/python tools/validation_rules.py
+	@$(BIN)/python tools/licences.py
 
 questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
 	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)
@@ -143,7 +145,6 @@ errors-eval: ready ## Say how well errors are classified, by a file of labelled 
 	@$(BIN)/python tools/errors_eval.py -- $${FILE:+"$$FILE"}
 
 pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[pricing]'
 	@$(BIN)/python tools/model_pricing.py
 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
@@ -157,16 +158,15 @@ ready: .venv/.ready
 	@test -e "$(WAREHOUSE)" || { \
 	    echo "Set-up: an empty warehouse, so that dbt has something to read"; $(INGEST) init; }
 
-.venv/.ready: constraints.txt pyproject.toml
+.venv/.ready: requirements.lock pyproject.toml
 	@python="$${PYTHON:-$$($(FIRST_PYTHON))}"; "$$python" $(IS_OUR_PYTHON) 2>/dev/null || { \
 	    echo "error: Python 3.11, 3.12 or 3.13 is needed, and '$$python' is none of them." >&2; \
 	    echo "Install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@echo "Set-up 1/4: a Python environment in .venv"
+	@echo "Set-up 1/3: a Python environment in .venv"
 	@$(BIN)/python $(IS_OUR_PYTHON) 2>/dev/null || "$${PYTHON:-$$($(FIRST_PYTHON))}" -m venv --clear .venv
-	@echo "Set-up 2/4: what the loader needs (DuckDB, Arrow)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
-	@echo "Set-up 3/4: what the warehouse needs (dbt, Elementary)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[warehouse]'
-	@echo "Set-up 4/4: what the checks need (pytest, ruff, mypy, sqlfluff, yamllint)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[warehouse,dev]'
+	@echo "Set-up 2/3: what loader, warehouse and checks need (DuckDB, dbt, pytest), each file by its hash"
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+	@echo "Set-up 3/3: the project itself"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check --quiet
 	@touch $@

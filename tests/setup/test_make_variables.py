@@ -48,7 +48,7 @@ ARGUMENTS = {
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the Makefile in which every command is a stand-in."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(PROJECT / name, folder)
     (folder / ".venv" / "bin").mkdir(parents=True)
     for name in ("python", "dbt", "pytest"):

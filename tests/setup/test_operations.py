@@ -109,7 +109,7 @@ class Job:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        for name in ("Makefile", "pyproject.toml", "requirements.lock"):
             shutil.copy(PROJECT / name, folder)
         programs = folder / ".venv" / "bin"
         programs.mkdir(parents=True)
