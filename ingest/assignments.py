@@ -79,6 +79,9 @@ _ACCESS = re.compile(r"[A-Za-z_$][\w$]*!?(?:(?:\.|->|::|\?\.)[A-Za-z_$][\w$!]*)+
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _ELLIPSIS = re.compile(r"\s*(?:\Z|\.\.\.|…|\[truncated|\(truncated|<truncated|\n)")
 _MAX_VALUE = 4_096
+_JUDGED = 128
+"""Characters of a value that are looked at: a hostile text is all names and values."""
+_NEAR = 200
 _ENV_SIGN = ("=", "?=")
 
 _WORD, _WORD_WITH_NUMBER, _COMPLEX = 1, 2, 3
@@ -173,8 +176,9 @@ def is_secret_field(key: str, value: str, rule: Assignment, evidence: Evidence) 
         name=key, form="sign", sign=":", is_quoted=True, is_env=key.isupper(), is_option=False,
         starts_line=True, ends_line=True, is_of_code=False, has_neighbours=False,
     )  # fmt: skip
-    if len(value) < rule.min_length or "[masked:" in value or evidence.is_placeholder(value):
+    if len(value) < rule.min_length or "[masked:" in value or evidence.is_placeholder(value[:_JUDGED]):
         return False
+    value = value[:_JUDGED]
     if rule.need in ("drawn", "long_drawn"):
         return _is_drawn(rule, value, evidence)
     return _is_password(rule, place, value, evidence)
@@ -197,13 +201,15 @@ def _value(view: View, name: re.Match[str], rule: Assignment, evidence: Evidence
     kind = next(key for key, part in form.groupdict().items() if part is not None and key != "closed")
     if not _fits(text, kind, form["closed"], start, prefix, is_quoted=is_quoted):
         return None
-    value = text[begin:end]
-    if len(value) < rule.min_length or "[masked:" in value or evidence.is_placeholder(value):
+    value = text[begin : min(end, begin + _JUDGED)]
+    is_masked = text.find("[masked:", begin, end) >= 0
+    if len(value) < rule.min_length or is_masked or evidence.is_placeholder(value):
         return None
     if rule.need in ("drawn", "long_drawn"):
         return (begin, end) if _is_drawn(rule, value, evidence) else None
-    line_start = text.rfind("\n", 0, start) + 1
-    line = text[line_start : text.find("\n", end) if "\n" in text[end : end + 400] else end + 400]
+    line_start = max(start - _NEAR, text.rfind("\n", max(0, start - _NEAR), start) + 1, 0)
+    line_end = text.find("\n", end, end + _NEAR)
+    rest = text[end : line_end if line_end >= 0 else end + _NEAR]
     after = text[end : end + 12]
     is_option = prefix.startswith("-") or bool(_OPTION.search(text, max(0, start - 48), start))
     sign = form["sign"] or ""
@@ -217,9 +223,7 @@ def _value(view: View, name: re.Match[str], rule: Assignment, evidence: Evidence
         starts_line=not form["closed"] and _is_first(text, start),
         ends_line=bool(re.match(r"[;,]?[ \t]*(?:\r?\n|\Z|#|//|[\"'`])", after)),
         is_of_code=not is_quoted and bool(re.match(r"[,;)\]}(\[]", after)),
-        has_neighbours=bool(
-            _NEIGHBOUR.search(line[: start - line_start]) or _NEIGHBOUR.search(line[end - line_start :])
-        ),
+        has_neighbours=bool(_NEIGHBOUR.search(text[line_start:start]) or _NEIGHBOUR.search(rest)),
     )
     return (begin, end) if _is_password(rule, place, value, evidence) else None
 
