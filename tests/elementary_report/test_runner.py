@@ -337,3 +337,20 @@ def test_a_page_that_cannot_be_written_says_so(
     (tmp_path / "reports").touch()
     assert cli.main(["--warehouse", str(warehouse), "--project", str(tmp_path)]) == 2
     assert "could not be written" in capsys.readouterr().err
+
+
+def test_the_page_is_of_the_folder_that_dbt_writes_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse = tmp_path / "opencode.duckdb"
+    with open_warehouse(warehouse) as made:
+        land_run(made, run("first", 1, result(MODEL)), NOW)
+    for given in ("elsewhere/dbt", str(tmp_path / "far" / "dbt")):
+        monkeypatch.setenv("DBT_TARGET_PATH", given)
+        command = ["--warehouse", str(warehouse), "--project", str(tmp_path / "project")]
+        target = tmp_path / "project" / given
+        assert cli.main(command) == 2
+        assert str(target / "manifest.json") in capsys.readouterr().err
+        target.mkdir(parents=True)
+        (target / "manifest.json").write_text(json.dumps(MANIFEST))
+        assert cli.main(command) == 0
