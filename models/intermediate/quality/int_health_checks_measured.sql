@@ -1,6 +1,6 @@
 {%- set topics = [
     'completeness', 'completeness_tracing', 'integrity', 'performance', 'plausibility',
-    'pipeline', 'pipeline_loads', 'problems',
+    'plausibility_times', 'pipeline', 'pipeline_loads', 'problems',
 ] -%}
 
 with

@@ -79,31 +79,6 @@ estimates as (
 
 ),
 
--- An hour of grace: clocks of machines differ, and a session goes on while a build begins.
-times as (
-
-    select
-        timed.dated_id,
-        timed.created_at < cast('2024-01-01' as timestamp)
-        or timed.created_at > {{ dbt.dateadd('hour', 1, 'moments.checked_at') }} as is_outside
-    from (
-        select
-            message_id as dated_id,
-            created_at
-        from {{ ref('messages') }}
-
-        union all
-
-        select
-            session_id as dated_id,
-            created_at
-        from {{ ref('sessions') }}
-    ) as timed
-    cross join moments
-    where timed.created_at is not null
-
-),
-
 measured as (
 
     select {{ health_measure('negative_amounts', 'least_amount < 0', example='message_id') }}
@@ -149,11 +124,6 @@ measured as (
             example='message_id',
         ) }}
     from estimates
-
-    union all
-
-    select {{ health_measure('times_within_history', 'is_outside', example='dated_id') }}
-    from times
 
 )
 

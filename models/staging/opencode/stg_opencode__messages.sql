@@ -86,7 +86,8 @@ extracted as (
         {{ json_field('fields', paths, 'finish_reason') }} as finish_reason,
         {{ json_field('fields', paths, 'error_name') }} as error_name,
         {{ json_field('fields', paths, 'error_data') }} as error_data,
-        {{ normalized_path(json_field('fields', paths, 'working_directory')) }} as working_directory,
+        {{ normalized_path(json_field('fields', paths, 'working_directory')) }}
+            as working_directory,
         {{ normalized_path(json_field('fields', paths, 'root_path')) }} as root_path,
         {{ json_field('fields', paths, 'system_prompt') }} as system_prompt,
         {{ json_field('fields', paths, 'summary_title') }} as summary_title,
