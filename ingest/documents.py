@@ -315,6 +315,7 @@ REASONS = {
     "id_mismatch": "names another id than its place does",
     "duplicate_id": "has the id of another document of the same store",
     "unreadable": "cannot be opened (permissions or a failing disk)",
+    "secret_id": "has an id that is a secret, which would stand in every table",
 }
 """Every reason a record can be rejected for, and what it means in words."""
 

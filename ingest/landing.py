@@ -1,5 +1,6 @@
 """The only module that writes `raw.*`."""
 
+import re
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,16 @@ import pyarrow.compute as pc
 from ingest import __version__, chunks, masking
 from ingest.artifacts import NodeResult, Run
 from ingest.chunks import Buffers, Chunk, Rows
-from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Source
+from ingest.documents import (
+    ENTITIES,
+    Document,
+    Entity,
+    Known,
+    Rejection,
+    Source,
+    UnreadableError,
+    reject,
+)
 from ingest.sync_state import Transition
 
 CATALOG = "opencode"
@@ -139,6 +149,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 """Every change of the raw schema, in order; each is applied once and can be repeated without harm."""
+
+_OWN_ID = re.compile(r"(?:ses|msg|prt)_[0-9a-f]{12}[0-9A-Za-z]{14}|[0-9a-f]{40}|global").fullmatch
+"""How OpenCode's own ids look: these hold no secret, and most are spared a search."""
 
 _RESULT_SCHEMA = pa.schema(
     [
@@ -702,6 +715,9 @@ class Landing:
             self._counts.rejected += 1
             self._rejections.append(_masked_rejection(document, self._rules))
             return
+        if self._rules is not None and _has_secret_id(document, self._rules):
+            self.put(_without_secret_id(document))
+            return
         self._counts.surrogates_replaced += document.n_surrogates
         if self._open_rejections and (document.entity, document.document_id) in self._open_rejections:
             self._mended.add((document.entity, document.document_id))
@@ -997,6 +1013,20 @@ def _masked(rows: pa.Table, rules: masking.Rules | None) -> tuple[pa.Table, Mapp
         payloads = pc.replace_with_mask(payloads, is_changed, pa.array(changed.values(), pa.string()))
         rows = rows.set_column(rows.schema.get_field_index("payload"), "payload", payloads)
     return rows, masked
+
+
+def _has_secret_id(document: Document, rules: masking.Rules) -> bool:
+    """Whether one of the ids that a document is landed under is a secret: OpenCode's own never are."""
+    ids = (document.document_id, document.session_id, document.message_id)
+    return any(one is not None and not _OWN_ID(one) and rules.mask_name(one) != one for one in ids)
+
+
+def _without_secret_id(document: Document) -> Rejection:
+    error = UnreadableError("secret_id", "give the document another id, or load with --no-mask")
+    modified_us = document.modified_us
+    return reject(
+        document.entity, document.document_id, document.origin, error, document.size_bytes, modified_us
+    )
 
 
 def _masked_rejection(rejection: Rejection, rules: masking.Rules | None) -> Rejection:

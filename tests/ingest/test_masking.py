@@ -352,6 +352,27 @@ def test_names_of_files_and_rejections_are_masked_and_stay_apart(
     assert_nowhere(found, everything(warehouse.path))
 
 
+def test_a_document_whose_id_is_a_secret_is_rejected_by_its_masked_name(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    root = json_tree(tmp_path / "store")
+    token, (piece,) = draw("ghp_<alnum:36>", 1)
+    write(part_file(root, token, "msg_ses_1_1"), part(token, "msg_ses_1_1"))
+    write(part_file(root, "prt_below", token), part("prt_below", token))
+
+    warehouse.load(root)
+    again = warehouse.load(root)
+
+    assert warehouse.query(
+        "select reason, document_id like '[masked:github_token]%' from raw.rejected_documents"
+        " where resolved_at is null order by document_id"
+    ) == [("secret_id", True), ("secret_id", False)]
+    assert again.counts.rejected == 2
+    assert_nowhere([piece], everything(warehouse.path))
+    warehouse.mask = False
+    assert warehouse.load(root).counts.rejected == 0
+
+
 def test_the_place_of_a_document_is_masked() -> None:
     token, (piece,) = draw("ghp_<alnum:36>")
     names = pa.array(["part", f"storage/{token}.json", f"storage/{token}x.json"], pa.string())
