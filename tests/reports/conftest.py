@@ -12,6 +12,7 @@ from reports.cli import main
 TABLES = """
 create table sessions (session_id varchar, title varchar);
 create table messages (message_id varchar, is_fork_copy boolean, created_at timestamp);
+create table load_health (oldest_message_at timestamp, newest_message_at timestamp);
 create table health_check_trends (
     check_id varchar, name varchar, family varchar, question varchar, status varchar, severity varchar,
     value double, unit varchar, threshold double, direction varchar, n_checked bigint, n_failed bigint,
@@ -20,6 +21,7 @@ create table health_check_trends (
 );
 insert into sessions values ('ses_1', 'Mend the build');
 insert into messages values ('msg_1', false, '2026-03-01 10:00'), ('msg_2', false, '2026-03-02 11:30');
+insert into load_health select min(created_at), max(created_at) from messages;
 insert into health_check_trends values
     ('age', 'Sources were read lately', 'pipeline', 'How old is it?', 'PASS', 'error', 3, 'hours', 24,
      'at_most', 2, 0, 'Read 3 hours ago.', null, '2026-03-02 12:00', 'b2', '2026-03-01 12:00', 2, 'PASS', 4,

@@ -20,15 +20,14 @@ documents as (
 
 ),
 
--- `global` is no work tree, but a session of it may have moved into one. Of any other project all
--- sessions are of one work tree.
+-- `global` is no work tree: each session of it is of the one that its steps name. Of any other
+-- project all sessions are of one work tree.
 sessions as (
 
     select
         sources.machine,
         sessions.project_id,
         sessions.project_id = 'global' as is_global,
-        documents.project_id is not null as has_document,
         case
             when sessions.project_id = 'global' then coalesce(summaries.root_path, '/')
             else coalesce(nullif(summaries.root_path, '/'), sessions.directory)
@@ -46,7 +45,7 @@ sessions as (
             and sessions.project_id = documents.project_id
     left join {{ ref('int_sessions_summarized') }} as summaries
         on sessions.session_id = summaries.session_id
-    where sessions.project_id != ''
+    where sessions.project_id != '' and documents.project_id is null
 
 ),
 
@@ -63,7 +62,6 @@ grouped as (
         min(first_loaded_at) as first_loaded_at,
         max(load_batch_id) as load_batch_id
     from sessions
-    where not has_document or (is_global and worktree != '/')
     group by
         machine,
         project_id,

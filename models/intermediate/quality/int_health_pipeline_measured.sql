@@ -49,7 +49,8 @@ backups as (
         not moments.is_sample_only
         and exists (
             select 1
-            from {{ ref('stg_loader__load_batches') }}
+            from {{ ref('int_health_sources_counted') }}
+            where n_documents > 0
         )
 
 ),

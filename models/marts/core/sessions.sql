@@ -50,6 +50,7 @@ projects as (
 
     select
         project_id,
+        machine,
         worktree
     from {{ ref('projects') }}
 
@@ -60,7 +61,7 @@ described as (
     select
         -- ids
         sessions.session_id,
-        project_aliases.project_id,
+        coalesce(moved_to.project_id, project_aliases.project_id) as project_id,
         -- a session in a ring of parents, which OpenCode cannot make, stands for itself
         case
             when trees.session_id is not null then sessions.parent_session_id
@@ -115,18 +116,22 @@ described as (
         on
             sessions.source_id = project_documents.source_id
             and sessions.opencode_project_id = project_documents.opencode_project_id
-    -- one row: that worktree's, or the newest of the id where the store does not tell (an export);
-    -- a session of `global` may have moved into a work tree
+    -- one row: that worktree's, or the newest of the id where the store does not tell (an export)
     left join project_aliases
         on
             sessions.machine = project_aliases.machine
             and sessions.opencode_project_id = project_aliases.opencode_project_id
             and case
-                when sessions.opencode_project_id = 'global' and summaries.root_path != '/'
-                    then summaries.root_path = project_aliases.worktree
                 when project_documents.worktree is null then project_aliases.is_newest_of_id
                 else project_documents.worktree = project_aliases.worktree
             end
+    -- one row: a project is known by machine and worktree; a session of `global` may have moved
+    left join projects as moved_to
+        on
+            sessions.opencode_project_id = 'global'
+            and summaries.root_path != '/'
+            and sessions.machine = moved_to.machine
+            and summaries.root_path = moved_to.worktree
     left join projects
         on project_aliases.project_id = projects.project_id
 
