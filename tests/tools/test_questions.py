@@ -43,7 +43,7 @@ def test_a_question_can_be_pasted_as_it_stands_in_the_docs() -> None:
 
 
 def test_a_question_with_other_jinja_is_refused() -> None:
-    with pytest.raises(QuestionError, match="no other Jinja"):
+    with pytest.raises(QuestionError, match="may use known_usd"):
         questions.as_sql("select {{ var('as_of') }}")
 
 
