@@ -12,6 +12,8 @@ from ingest.warehouse import open_warehouse
 TABLES = """
     create table main.sessions as select 'ses_1' as session_id;
     create table main.messages as select timestamp '2026-05-01' as created_at, false as is_fork_copy;
+    create table main.load_health as
+    select timestamp '2026-05-01' as oldest_message_at, timestamp '2026-05-01' as newest_message_at;
     create table main.health_check_trends as
     select check_id, check_id as name, family, 'Does it hold?' as question, status, severity,
         value::double as value, unit, threshold::double as threshold, direction,

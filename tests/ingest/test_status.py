@@ -21,7 +21,8 @@ MARTS = """
     create table main.parts (part_id varchar, is_fork_copy boolean, is_orphan boolean);
     create table main.messages (is_fork_copy boolean, tokens_total bigint, tokens_input bigint,
         tokens_output bigint, tokens_reasoning bigint, tokens_cache_read bigint, tokens_cache_write bigint,
-        cost_recorded_usd decimal(18, 10), created_at timestamp);
+        cost_recorded_usd decimal(18, 10), tokens_unpriced bigint);
+    create table main.load_health (oldest_message_at timestamp, newest_message_at timestamp);
 """
 
 
@@ -90,8 +91,9 @@ def test_it_sums_up_a_built_history(warehouse: Warehouse, tmp_path: Path) -> Non
         "insert into main.sessions values ('ses_1')",
         "insert into main.parts values ('prt_1', false, false)",
         "insert into main.parts values ('prt_2', true, false), ('prt_3', false, true)",
-        "insert into main.messages values (false, 10, 1, 2, 3, 4, 5, 0.25, '2026-01-01 10:00'), "
-        "(true, 10, 1, 2, 3, 4, 5, 0.25, '2026-01-01 11:00')",
+        "insert into main.messages values (false, 10, 1, 2, 3, 4, 5, 0.25, 7), "
+        "(true, 10, 1, 2, 3, 4, 5, 0.25, 7)",
+        "insert into main.load_health values ('2026-01-01 10:00', '2026-01-01 10:00')",
     )
     text = describe(status(warehouse.path))
 
@@ -99,8 +101,11 @@ def test_it_sums_up_a_built_history(warehouse: Warehouse, tmp_path: Path) -> Non
     assert "parts     1" in text
     assert "1 input, 2 output, 3 reasoning, 4 cache read, 5 cache write" in text
     assert "0.2500 USD" in text
+    assert "7 tokens have no known price" in text
     assert "from, to  2026-01-01 10:00 UTC, 2026-01-01 10:00 UTC" in text
 
+    build(warehouse, "update main.messages set cost_recorded_usd = 0")
+    assert "cost      unknown; 7 tokens" in describe(status(warehouse.path))
     build(warehouse, "update main.messages set cost_recorded_usd = null")
     assert "cost      unknown" in describe(status(warehouse.path))
     build(warehouse, "alter table main.messages drop column tokens_total")
