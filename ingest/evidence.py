@@ -42,11 +42,6 @@ class Evidence:
             or bool(self._no_passwords.intersection(re.split(r"[^a-z]+", lowered)[:1]))
         )
 
-    def has_both(self, value: str) -> bool:
-        """Whether a value has letters and digits, or signs."""
-        has_letters = any(c.isalpha() for c in value)
-        return has_letters and any(not c.isalpha() for c in value)
-
     def is_drawn(self, value: str) -> bool:
         """Whether a value looks drawn by lot: letters and digits, no words, no placeholder."""
         has_letters, has_digits = any(c.isalpha() for c in value), any(c.isdigit() for c in value)

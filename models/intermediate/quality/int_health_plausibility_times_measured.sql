@@ -30,7 +30,7 @@ times as (
 
     select
         dated.dated_id,
-        dated.created_at < cast('2024-01-01' as timestamp)
+        dated.created_at < cast('{{ first_day_of_history() }}' as timestamp)
         or dated.created_at > {{ dbt.dateadd('hour', 1, 'moments.checked_at') }} as is_outside
     from dated
     cross join moments
