@@ -6,6 +6,7 @@ own check, which takes a second for each gigabyte.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -72,10 +73,12 @@ class Ages:
     """The rows of a table that are older than when they were loaded: how far back their times go.
 
     A backup that was put in a database's place has no row that is younger than those which went back. Where
-    there is one, which did not change, a page of an older state has taken the place of a newer one.
+    there is one, which did not change, a page of an older state has taken the place of a newer one. A time
+    that is still to come says nothing: a clock that was ahead when the row was loaded has been set right.
     """
 
     def __init__(self) -> None:
+        self._now = time.time_ns() // 1000
         self._oldest_expected: int | None = None
         self._newest_unchanged = -1
 
@@ -89,7 +92,7 @@ class Ages:
         if met.version is None or modified_us is None:
             return
         before, _ = met.version
-        if modified_us < before:
+        if modified_us < before <= self._now:
             self._oldest_expected = min(before, self._oldest_expected or before)
         elif modified_us == before:
             self._newest_unchanged = max(before, self._newest_unchanged)
@@ -101,8 +104,8 @@ class Ages:
         """
         if self._oldest_expected is None:
             return
-        times = (time for time in unchanged if time is not None)
-        if max(times, default=self._newest_unchanged) >= self._oldest_expected:
+        moments = (moment for moment in unchanged if moment is not None)
+        if max(moments, default=self._newest_unchanged) >= self._oldest_expected:
             raise DamagedError(
                 f"table {table} is damaged: rows in it are older than when they were loaded, others are not"
             )

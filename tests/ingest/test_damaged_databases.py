@@ -372,6 +372,19 @@ def test_rows_that_went_back_while_others_did_not_are_a_page_of_an_older_state(
     assert "rows in it are older than when they were loaded, others are not" in result.problems[0]
 
 
+def test_a_clock_that_was_ahead_and_is_set_right_is_no_damage(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = database(tmp_path / "store" / "opencode.db", n_messages=40, n_parts=10)
+    ahead = 4_000_000_000_000
+    change(path, f"update part set time_updated = {ahead}")
+    warehouse.load(path)
+
+    later = """set time_updated = 1790000000000, data = '{"type":"x"}' where message_id = 'msg_1'"""
+    change(path, f"update part {later}")
+    result = warehouse.load(path)
+
+    assert (result.sources[0].status, result.counts.written) == ("ok", 10)
+
+
 @pytest.mark.parametrize("definition", ["{} without rowid", "{}"])
 def test_tables_without_row_numbers_and_generated_columns_are_read_at_every_load(
     warehouse: Warehouse, tmp_path: Path, definition: str
