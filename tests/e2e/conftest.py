@@ -2,18 +2,19 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+
+from tests.e2e.dbt_server import DbtServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIXTURES = PROJECT / "tests" / "fixtures"
@@ -22,37 +23,13 @@ DBT = Path(sys.executable).with_name("dbt")
 HISTORY_ALONE = ("--exclude", "other_health_checks_pass")
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What dbt made of the project when it parsed it last, for it to go on from: parsing takes it seconds.
-
-    dbt parses anew where a variable of its profile changed, so every warehouse gets the same name for it.
-    """
-
-    folder: Path
-
-    @contextmanager
-    def lent(self, warehouse: Path, target: Path) -> Iterator[Path]:
-        """Yield the warehouse under the common name, with what was parsed in the target folder."""
-        name = self.folder / warehouse.name
-        name.unlink(missing_ok=True)
-        name.symlink_to(warehouse)
-        kept, used = (folder / "partial_parse.msgpack" for folder in (self.folder, target))
-        if kept.exists() and not used.exists():
-            target.mkdir(exist_ok=True)
-            shutil.copy(kept, used)
-        yield name
-        if used.exists() and not kept.exists():
-            shutil.copy(used, kept)
-
-
 @dataclass(slots=True)
 class Warehouse:
     """A warehouse file with the commands that fill it; every command has to succeed unless told otherwise."""
 
     path: Path
     store: str
-    parsed: "Parsed"
+    server: DbtServer
     environment: dict[str, str] = field(default_factory=dict)
 
     def load(self, *arguments: str, code: int = 0) -> dict[str, Any]:
@@ -69,10 +46,13 @@ class Warehouse:
 
     def dbt(self, *arguments: str, code: int = 0) -> str:
         """Run dbt on this warehouse and return what it prints."""
-        target = self.path.parent / "target"
-        with self.parsed.lent(self.path, target) as path:
-            command = [str(DBT), *arguments, "--target-path", str(target), "--log-path", str(target)]
-            return self._run(command, code, path).stdout
+        target = str(self.path.parent / "target")
+        command = [*arguments, "--target-path", target, "--log-path", target]
+        if "--project-dir" in arguments:  # another project than the one that the server has read
+            return self._run([str(DBT), *command], code).stdout
+        returned, said = self.server.run(command, self._environment())
+        assert returned == code, f"dbt {command}: {returned}\n{said}"
+        return said
 
     def build(self, *arguments: str) -> str:
         """Build and test all models; the unit tests need no data and run once, elsewhere."""
@@ -109,21 +89,22 @@ class Warehouse:
         [[value]] = self.query(sql, *parameters)
         return value
 
-    def _run(
-        self, command: list[str], code: int, path: Path | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        environment = (
+    def _environment(self) -> dict[str, str]:
+        return (
             os.environ
             | self.environment
             | {
                 "OPENCODE_STORE": self.store,
-                "OPENCODE_WAREHOUSE": str(path or self.path),
+                "OPENCODE_WAREHOUSE": str(self.path),
                 "OPENCODE_MACHINE": "desk",
                 "DBT_PROFILES_DIR": str(PROJECT),
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
                 "DBT_LOG_LEVEL_FILE": "none",  # a sixth of its time
             }
         )
+
+    def _run(self, command: list[str], code: int) -> "subprocess.CompletedProcess[str]":
+        environment = self._environment()
         if command[0] == str(DBT):  # there is nothing of ours to be covered in it
             environment.pop("COVERAGE_PROCESS_CONFIG", None)
         done = subprocess.run(
@@ -137,14 +118,20 @@ NewWarehouse = Callable[..., Warehouse]
 
 
 @pytest.fixture(scope="session")
-def new_warehouse(tmp_path_factory: pytest.TempPathFactory) -> NewWarehouse:
-    """Return a function that makes a warehouse, not loaded yet, of some stores."""
+def dbt_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DbtServer]:
+    """dbt with the project read: for all warehouses of this process."""
+    server = DbtServer(PROJECT, tmp_path_factory.mktemp("dbt"))
+    yield server
+    server.close()
 
-    parsed = Parsed(tmp_path_factory.mktemp("parsed"))
+
+@pytest.fixture(scope="session")
+def new_warehouse(tmp_path_factory: pytest.TempPathFactory, dbt_server: DbtServer) -> NewWarehouse:
+    """Return a function that makes a warehouse, not loaded yet, of some stores."""
 
     def make(*stores: Path) -> Warehouse:
         path = tmp_path_factory.mktemp("warehouse") / "opencode.duckdb"
-        return Warehouse(path, os.pathsep.join(map(str, stores)), parsed)
+        return Warehouse(path, os.pathsep.join(map(str, stores)), dbt_server)
 
     return make
 

@@ -200,17 +200,16 @@ def test_a_disk_that_is_full_during_a_build_is_healed_by_the_next(built: Warehou
     figures = rows(served, built)
     target = built.path.parent / "target"
     limit = "2000"  # blocks of 512 bytes: less than the file has already
-    with built.parsed.lent(built.path, target) as path:
-        full = subprocess.run(
-            ["sh", "-c", 'ulimit -f "$0"; exec "$@"', limit, str(DBT), "run", "--select", "+sessions"],
-            cwd=PROJECT,
-            env=os.environ
-            | {"OPENCODE_WAREHOUSE": str(path), "DBT_PROFILES_DIR": str(PROJECT)}
-            | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    full = subprocess.run(
+        ["sh", "-c", 'ulimit -f "$0"; exec "$@"', limit, str(DBT), "run", "--select", "+sessions"],
+        cwd=PROJECT,
+        env=os.environ
+        | {"OPENCODE_WAREHOUSE": str(built.path), "DBT_PROFILES_DIR": str(PROJECT)}
+        | {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert full.returncode != 0, full.stdout
     assert "too large" in full.stdout.lower(), full.stdout
     assert rows(served, built) == figures

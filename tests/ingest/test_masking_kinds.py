@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.candidates import Finder, HyperscanFinder, Re2Finder
+from ingest.candidates import Finder, GrowingFinder, HyperscanFinder, Re2Finder
 from ingest.documents import canonical
 from ingest.escapes import readable
 from ingest.masking import default_rules
@@ -111,6 +111,16 @@ def test_hyperscan_and_re2_find_the_same() -> None:
 
     assert {n: sorted(found) for n, found in second.items()} == first
     assert len(first) > 1_000
+
+
+def test_hyperscan_takes_over_where_there_is_much_to_search() -> None:
+    payloads = pa.array(['{"text":"ghp_' + "a1B2" * 9 + '"}'] * 50_000, pa.string())
+    growing = GrowingFinder(RULES.hints)
+
+    found = [growing.find(payloads.slice(0, n)) for n in (10, 50_000, 50_000)]
+
+    assert [len(one) for one in found] == [10, 50_000, 50_000]
+    assert found[1][9] == found[0][9]
 
 
 @given(st.text(alphabet="ab\\\"'n%25D=&quot;#x27\x1b[32m\n012|+-: "), st.booleans())

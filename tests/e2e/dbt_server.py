@@ -1,0 +1,96 @@
+"""dbt with the project read once: each command runs in a fork of a process that has imported and parsed it.
+
+Importing dbt and reading the project takes some eight seconds, as often as a command is started. Forks share
+nothing of what they do, as processes of their own would not.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+class DbtServer:
+    """A running server; see `run`."""
+
+    def __init__(self, project: Path, folder: Path) -> None:
+        """Start it; what it parses goes to `folder`."""
+        self._output = folder / "output"
+        environment = os.environ | {"DBT_PROFILES_DIR": str(project)}
+        environment.pop("COVERAGE_PROCESS_CONFIG", None)  # there is nothing of ours to be covered in it
+        self._server = subprocess.Popen(
+            [sys.executable, __file__, str(folder / "target")],
+            cwd=project,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+        """Run a command of dbt on the project in an environment; return its exit code and what it prints."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        request = {"arguments": [*arguments], "environment": {**environment}, "output": str(self._output)}
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        answer = self._server.stdout.readline()
+        assert answer, "the server of dbt has ended"
+        return int(answer), self._output.read_text(errors="replace")
+
+    def close(self) -> None:
+        """End the server."""
+        assert self._server.stdin is not None
+        self._server.stdin.close()
+        self._server.wait(timeout=10)
+
+
+def serve(target: Path) -> None:
+    """Answer each line of standard input, a request, with the exit code of its command."""
+    from dbt.cli.main import dbtRunner  # here, as tests import this file as well
+
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what parsing says is not an answer
+    parsed = dbtRunner().invoke(["--quiet", "parse", "--target-path", str(target), "--log-path", str(target)])
+    if parsed.exception is not None or not parsed.success:
+        raise SystemExit(f"dbt cannot read the project: {parsed.exception}")
+    assert threading.active_count() == 1, "a fork has the one thread that forks"
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os._exit(_run(parsed.result, target, request))
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), file=answers, flush=True)
+
+
+def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
+    from dbt.cli.main import dbtRunner
+
+    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    arguments = request["arguments"]
+    own = Path(arguments[arguments.index("--target-path") + 1])
+    own.mkdir(exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # written by who parses, read by who lands results
+        os.link(target / "manifest.json", own / "manifest.json")
+    done = dbtRunner(manifest=manifest).invoke(arguments)
+    if done.exception is not None:
+        print(done.exception)
+    sys.stdout.flush()
+    return 0 if done.success else 2 if done.exception is not None else 1
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
