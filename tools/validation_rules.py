@@ -80,7 +80,7 @@ What was judged before keeps its verdict in the history. Say in `why` what the n
 *A new check* is three things, and tests say which is missing:
 
 1. a row of the seed, with a question, a threshold and its reason, and what to do;
-2. a measure in `models/intermediate/quality/int_health_<family>_measured.sql`, by the macro
+2. a measure in `models/intermediate/health/int_health_<family>_measured.sql`, by the macro
    `health_measure`: the rows it looks at and those that break it, or a value;
 3. a fault in `tests/e2e/test_health_checks.py`: SQL that breaks this rule and no other. The check has to
    see it, and its end."""

@@ -34,7 +34,7 @@
     greatest(
         cast('{{ run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f") }}' as timestamp),
         coalesce(
-            (select max(built_up_to) from {{ builds_relation() }}) + interval 1 millisecond,
+            {{ millisecond_after('(select max(built_up_to) from ' ~ builds_relation() ~ ')') }},
             cast('1970-01-01' as timestamp)
         )
     )

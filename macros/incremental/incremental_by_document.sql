@@ -25,12 +25,7 @@
     delete from {{ arguments.target_relation }}
     where source_id not in (select source_id from {{ source('opencode', 'sources') }});
 
-    delete from {{ arguments.target_relation }} as staged
-    using {{ arguments.temp_relation }} as landed
-    where
-        {% for column in arguments.unique_key -%}
-        staged.{{ column }} = landed.{{ column }}{{ ' and ' if not loop.last }}
-        {%- endfor %};
+    {{ delete_replaced(arguments.target_relation, arguments.temp_relation, arguments.unique_key) }};
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }}

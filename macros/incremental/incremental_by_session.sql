@@ -16,10 +16,9 @@
     ) }}
 {%- endmacro %}
 
-{#- What a model reads of another: in an incremental run the rows of changed sessions, and those of no session, of which
-    nobody knows whether they have changed. -#}
-{% macro changed(name, states='int_session_states') -%}
-    {%- set relation = ref(name) -%}
+{#- What a model reads of another, `ref('…')`: in an incremental run the rows of changed sessions, and those of no session,
+    of which nobody knows whether they have changed. -#}
+{% macro changed(relation, states='int_session_states') -%}
     {%- if not execute or is_partial_build() -%}
         {%- set states = ref(states) -%}
     {%- endif -%}
@@ -41,8 +40,8 @@
 {%- endmacro %}
 
 {#- The same for the models that int_session_states is made of: rows of sessions of which documents were landed. -#}
-{% macro landed(name) -%}
-    {{ changed(name, states='int_session_documents') }}
+{% macro landed(relation) -%}
+    {{ changed(relation, states='int_session_documents') }}
 {%- endmacro %}
 
 {#- The sessions that changed since this model was built last. -#}

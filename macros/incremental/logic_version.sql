@@ -1,5 +1,5 @@
-{#- What an incremental model is made by: the files of the model and of all models before it, and every macro of this
-    project. Where it is another than the model was built by, the model is built anew as a whole, so that no warehouse
+{#- What an incremental model is made by: the files of the model and of all models before it, and the macros of this
+    project that they use. Where it is another than the model was built by, the model is built anew as a whole, so that no warehouse
     holds figures of two versions of the project. -#}
 {% macro logic_version() -%}
     {%- if not execute -%}
@@ -7,28 +7,52 @@
     {%- endif -%}
     {%- set versions = kept_for_this_run('logic_versions') -%}
     {%- if model.unique_id not in versions -%}
-        {%- set logic = [macros_version(), var('reporting_timezone')] -%}
+        {%- set logic = [var('reporting_timezone')] -%}
+        {%- set macros = [] -%}
         {%- for id in upstream_of(model.unique_id) | sort if id.startswith('model.') -%}
             {%- do logic.append(graph.nodes[id].checksum.checksum) -%}
+            {%- do macros.extend(graph.nodes[id].depends_on.macros) -%}
         {%- endfor -%}
+        {%- do logic.append(macros_version(macros)) -%}
         {%- do versions.update({model.unique_id: local_md5(logic | join(','))}) -%}
     {%- endif -%}
     {%- do return(versions[model.unique_id]) -%}
 {%- endmacro %}
 
-{#- A checksum of every macro of this project. -#}
-{% macro macros_version() -%}
+{#- A checksum of macros and of all that they call, without their comments. What dispatch may choose counts, and so does all
+    of macros/incremental, which no model calls by name. -#}
+{% macro macros_version(unique_ids) -%}
+    {%- set texts, callees = macros_of_this_project() -%}
+    {%- set used = callees['incremental'] + unique_ids -%}
+    {%- set counted = {} -%}
+    {%- for id in used if id in texts and id not in counted -%}
+        {%- do counted.update({id: texts[id]}) -%}
+        {%- do used.extend(callees[id]) -%}
+    {%- endfor -%}
+    {%- do return(local_md5(counted.items() | sort | map('join', '\n') | join('\n'))) -%}
+{%- endmacro %}
+
+{#- The text of each macro of this project, and the ids of the macros that each may call; `incremental` for those of
+    macros/incremental. -#}
+{% macro macros_of_this_project() -%}
     {%- set kept = kept_for_this_run('macros') -%}
-    {%- if 'version' not in kept -%}
-        {%- set texts = [] -%}
-        {%- for name, generator in context['opencode_warehouse'].items() | sort(attribute='0') -%}
-            {%- if generator.macro is defined -%}
-                {%- do texts.append(generator.macro.macro_sql) -%}
+    {%- if not kept -%}
+        {%- set texts, callees = {}, {'incremental': []} -%}
+        {%- for name, generator in context['opencode_warehouse'].items() if generator.macro is defined -%}
+            {%- set macro = generator.macro -%}
+            {%- do texts.update({macro.unique_id: modules.re.sub('(?s)\{#.*?#\}', '', macro.macro_sql)}) -%}
+            {%- do callees.setdefault(macro.unique_id, []).extend(macro.depends_on.macros) -%}
+            {%- if '__' in name -%}
+                {%- set dispatcher = macro.unique_id | replace(name, name.split('__')[1]) -%}
+                {%- do callees.setdefault(dispatcher, []).append(macro.unique_id) -%}
+            {%- endif -%}
+            {%- if macro.original_file_path.startswith('macros/incremental/') -%}
+                {%- do callees['incremental'].append(macro.unique_id) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- do kept.update({'version': local_md5(texts | join('\n'))}) -%}
+        {%- do kept.update({'texts': texts, 'callees': callees}) -%}
     {%- endif -%}
-    {%- do return(kept.version) -%}
+    {%- do return((kept.texts, kept.callees)) -%}
 {%- endmacro %}
 
 {#- A dictionary that all models of one run share. dbt has no place of its own for such a thing; `graph` is one object

@@ -22,10 +22,12 @@ class DbtServer:
     def __init__(self, project: Path, folder: Path) -> None:
         """Start it; what it parses goes to `folder`."""
         self._output = folder / "output"
+        self._target = folder / "target"
+        self._is_ready = False
         environment = os.environ | {"DBT_PROFILES_DIR": str(project)}
         environment.pop("COVERAGE_PROCESS_CONFIG", None)  # there is nothing of ours to be covered in it
         self._server = subprocess.Popen(
-            [sys.executable, __file__, str(folder / "target")],
+            [sys.executable, __file__, str(self._target)],
             cwd=project,
             env=environment,
             stdin=subprocess.PIPE,
@@ -35,14 +37,28 @@ class DbtServer:
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
         """Run a command of dbt on the project in an environment; return its exit code and what it prints."""
+        self._wait()
         assert self._server.stdin is not None
-        assert self._server.stdout is not None
         request = {"arguments": [*arguments], "environment": {**environment}, "output": str(self._output)}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
+        return self._answer(), self._output.read_text(errors="replace")
+
+    def manifest(self) -> Any:
+        """Return dbt's manifest of the project."""
+        self._wait()
+        return json.loads((self._target / "manifest.json").read_text())
+
+    def _wait(self) -> None:
+        if not self._is_ready:
+            assert self._answer() == 0
+            self._is_ready = True
+
+    def _answer(self) -> int:
+        assert self._server.stdout is not None
         answer = self._server.stdout.readline()
         assert answer, "the server of dbt has ended"
-        return int(answer), self._output.read_text(errors="replace")
+        return int(answer)
 
     def close(self) -> None:
         """End the server."""
@@ -52,7 +68,7 @@ class DbtServer:
 
 
 def serve(target: Path) -> None:
-    """Answer each line of standard input, a request, with the exit code of its command."""
+    """Say 0 when the project is read; answer each line of standard input, a request, with its exit code."""
     from dbt.cli.main import dbtRunner  # here, as tests import this file as well
 
     answers = os.fdopen(os.dup(1), "w")
@@ -63,6 +79,7 @@ def serve(target: Path) -> None:
     assert threading.active_count() == 1, "a fork has the one thread that forks"
     gc.collect()
     gc.freeze()
+    print(0, file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

@@ -63,7 +63,7 @@ def differences(built: Path, refreshed: Path) -> Iterator[str]:
 
 def assert_is_as_refreshed(warehouse: Any, folder: Path) -> None:
     """Compare all tables of a warehouse with those of a full refresh of a copy of it."""
-    copy = type(warehouse)(folder / "opencode.duckdb", warehouse.store, warehouse.parsed)
+    copy = type(warehouse)(folder / "opencode.duckdb", warehouse.store, warehouse.server)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(warehouse.path, copy.path)
     copy.dbt("run", "--full-refresh", *MODELS)
@@ -120,7 +120,7 @@ def built(new_warehouse: Callable[..., Any]) -> Any:
 @pytest.fixture
 def warehouse(built: Any, tmp_path: Path) -> Any:
     """A warehouse of the sample with a mark in every row of some models."""
-    copy = type(built)(tmp_path / "warehouse" / "opencode.duckdb", built.store, built.parsed)
+    copy = type(built)(tmp_path / "warehouse" / "opencode.duckdb", built.store, built.server)
     copy.path.parent.mkdir()
     shutil.copy(built.path, copy.path)
     change(copy, *(f"update {table} set {column} = 'mark'" for table, column in MARKS.items()))
@@ -183,7 +183,7 @@ def test_a_price_that_changed_prices_what_is_there_anew(warehouse: Any) -> None:
 
 def test_a_model_that_was_edited_is_built_anew_with_all_after_it(warehouse: Any, edited: Path) -> None:
     edit(
-        edited / "models/intermediate/cost/int_messages_priced.sql",
+        edited / "models/intermediate/core/int_messages_priced.sql",
         "select * from estimated",
         "select * from estimated -- edited",
     )
@@ -191,10 +191,16 @@ def test_a_model_that_was_edited_is_built_anew_with_all_after_it(warehouse: Any,
     assert built_anew(warehouse) == {"intermediate.int_messages_priced", "main.messages", "main.parts"}
 
 
-def test_a_macro_that_was_edited_has_all_built_anew(warehouse: Any, edited: Path) -> None:
-    edit(edited / "macros/engine/ms_between.sql", "{%- endmacro %}", "{#- edited -#}{%- endmacro %}")
+def test_an_edited_macro_rebuilds_the_models_that_use_it(warehouse: Any, edited: Path) -> None:
+    macro = edited / "macros/engine/tokens_usd.sql"
+    edit(macro, "{% macro tokens_usd", "{#- a comment -#}\n{% macro tokens_usd")
+    macro.write_text(macro.read_text().replace("{%- endmacro %}", "{#- another -#}{%- endmacro %}"))
     warehouse.dbt("run", *SOME, "--project-dir", str(edited))
-    assert built_anew(warehouse) == set(MARKS)
+    assert built_anew(warehouse) == set()
+
+    macro.write_text(macro.read_text().replace("{%- endmacro %}", " + 0{%- endmacro %}"))
+    warehouse.dbt("run", *SOME, "--project-dir", str(edited))
+    assert built_anew(warehouse) == {"intermediate.int_messages_priced", "main.messages", "main.parts"}
 
 
 def test_what_was_built_without_what_is_before_it_is_built_again(warehouse: Any, edited: Path) -> None:

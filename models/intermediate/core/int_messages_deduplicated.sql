@@ -42,7 +42,7 @@ messages as (
         origin_modified_at,
         load_batch_id,
         deleted_at
-    from {{ landed('int_messages_unioned') }}
+    from {{ landed(ref('int_messages_unioned')) }}
 
 ),
 

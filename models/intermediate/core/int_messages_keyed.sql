@@ -5,7 +5,7 @@ with
 messages as (
 
     select *
-    from {{ landed('int_messages_timed') }}
+    from {{ landed(ref('int_messages_timed')) }}
 
 ),
 
@@ -15,7 +15,7 @@ parts as (
         message_id,
         part_id,
         text_code
-    from {{ landed('int_parts_deduplicated') }}
+    from {{ landed(ref('int_parts_deduplicated')) }}
     where part_type = 'text'
 
 ),

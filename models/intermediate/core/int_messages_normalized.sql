@@ -33,7 +33,7 @@ messages as (
         deleted_at,
         earliest_version,
         resolved_created_at
-    from {{ changed('int_messages_timed') }}
+    from {{ changed(ref('int_messages_timed')) }}
 
 ),
 

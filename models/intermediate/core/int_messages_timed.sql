@@ -5,7 +5,7 @@ with
 messages as (
 
     select *
-    from {{ landed('int_messages_deduplicated') }}
+    from {{ landed(ref('int_messages_deduplicated')) }}
 
 ),
 

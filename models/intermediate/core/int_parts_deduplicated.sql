@@ -28,7 +28,7 @@ parts as (
         origin_modified_at,
         load_batch_id,
         deleted_at
-    from {{ landed('int_parts_unioned') }}
+    from {{ landed(ref('int_parts_unioned')) }}
 
 ),
 

@@ -12,7 +12,7 @@ with
 session_messages as (
 
     select *
-    from {{ landed('stg_opencode__session_messages') }}
+    from {{ landed(ref('stg_opencode__session_messages')) }}
     where message_type not in ('agent-switched', 'model-switched')
 
 ),

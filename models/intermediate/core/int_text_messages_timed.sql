@@ -16,7 +16,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type in ('text')
 
 ),
@@ -26,7 +26,7 @@ messages as (
     select
         message_id,
         role
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 

@@ -15,7 +15,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type in ('reasoning')
 
 ),
@@ -25,7 +25,7 @@ messages as (
     select
         message_id,
         tokens_reasoning
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 
@@ -46,7 +46,7 @@ thoughts as (
         part_id,
         created_at as started_at,
         ended_at
-    from {{ changed('int_session_message_items_unnested') }}
+    from {{ changed(ref('int_session_message_items_unnested')) }}
     where part_type = 'reasoning'
 
 ),

@@ -17,7 +17,7 @@ tool_calls as (
         -- A shell's exit code that is there and null; OpenCode's own note at the end of its output.
         tool_name in ('bash', 'shell') and is_exit_null as is_killed,
         coalesce(tool_output_end, '') as ending
-    from {{ changed('int_tool_calls_unioned') }}
+    from {{ changed(ref('int_tool_calls_unioned')) }}
 
 ),
 

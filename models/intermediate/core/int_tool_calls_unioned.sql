@@ -20,7 +20,7 @@ calls as (
         source_id,
         part_id,
         session_id
-    from {{ changed('int_parts_deduplicated') }}
+    from {{ changed(ref('int_parts_deduplicated')) }}
     where part_type = 'tool'
 
 ),
@@ -53,7 +53,7 @@ items as (
         part_id,
         item_json,
         {{ json_fields('item_json', paths, is_field=true) }} as fields
-    from {{ changed('int_session_message_items_unnested') }}
+    from {{ changed(ref('int_session_message_items_unnested')) }}
     where part_type = 'tool'
 
 ),

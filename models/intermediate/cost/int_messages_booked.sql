@@ -19,7 +19,7 @@ messages as (
         cost_recorded_usd,
         message_cost_usd,
         created_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where not is_fork_copy
 
 ),
@@ -40,7 +40,7 @@ tool_calls as (
         count(*) as tool_call_count,
         count(case when status = 'success' then 1 end) as tool_success_count,
         count(case when status != 'running' then 1 end) as tool_finished_count
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
     where not is_orphan
     group by message_id
 
@@ -51,7 +51,7 @@ errors as (
     select
         message_id,
         count(*) as error_count
-    from {{ changed('errors') }}
+    from {{ changed(ref('errors')) }}
     group by message_id
 
 ),

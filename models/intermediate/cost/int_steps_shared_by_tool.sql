@@ -13,7 +13,7 @@ steps as (
         *,
         cast(cost_usd * {{ cost_units }} as bigint) as cost_units,
         cast(cost_recorded_usd * {{ cost_units }} as bigint) as cost_recorded_units
-    from {{ changed('int_messages_booked') }}
+    from {{ changed(ref('int_messages_booked')) }}
     where role = 'assistant'
 
 ),
@@ -23,7 +23,7 @@ errors as (
     select
         part_id,
         count(*) as error_count
-    from {{ changed('errors') }}
+    from {{ changed(ref('errors')) }}
     where part_id is not null
     group by part_id
 
@@ -44,7 +44,7 @@ calls as (
         sum(coalesce(errors.error_count, 0)) over (
             partition by tool_calls.message_id
         ) as error_count_of_calls
-    from {{ changed('tool_calls') }} as tool_calls
+    from {{ changed(ref('tool_calls')) }} as tool_calls
     left join errors
         on tool_calls.part_id = errors.part_id
     where not tool_calls.is_orphan

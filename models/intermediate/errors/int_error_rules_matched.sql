@@ -13,7 +13,7 @@ errors as (
         status_code,
         exit_code,
         judged_text
-    from {{ changed('int_errors_prepared') }}
+    from {{ changed(ref('int_errors_prepared')) }}
 
 ),
 

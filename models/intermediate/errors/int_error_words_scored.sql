@@ -9,14 +9,14 @@ errors as (
         session_id,
         judged_hash,
         judged_text
-    from {{ changed('int_errors_prepared') }}
+    from {{ changed(ref('int_errors_prepared')) }}
 
 ),
 
 matched as (
 
     select error_id
-    from {{ changed('int_error_rules_matched') }}
+    from {{ changed(ref('int_error_rules_matched')) }}
 
 ),
 

@@ -10,7 +10,7 @@ errors as (
         session_id,
         error_source,
         tool_status
-    from {{ changed('int_errors_unioned') }}
+    from {{ changed(ref('int_errors_unioned')) }}
 
 ),
 
@@ -20,7 +20,7 @@ classified as (
         error_id,
         error_category,
         locus
-    from {{ changed('int_errors_classified') }}
+    from {{ changed(ref('int_errors_classified')) }}
 
 ),
 

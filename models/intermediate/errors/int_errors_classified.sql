@@ -9,7 +9,7 @@ errors as (
         session_id,
         place,
         status_code
-    from {{ changed('int_errors_prepared') }}
+    from {{ changed(ref('int_errors_prepared')) }}
 
 ),
 
@@ -18,7 +18,7 @@ matched as (
     select
         error_id,
         rule_id
-    from {{ changed('int_error_rules_matched') }}
+    from {{ changed(ref('int_error_rules_matched')) }}
 
 ),
 
@@ -28,7 +28,7 @@ scored as (
         error_id,
         error_category,
         share
-    from {{ changed('int_error_words_scored') }}
+    from {{ changed(ref('int_error_words_scored')) }}
 
 ),
 

@@ -14,7 +14,7 @@ errors as (
         finish_reason,
         exit_code,
         coalesce(error_message, '') as error_message
-    from {{ changed('int_errors_unioned') }}
+    from {{ changed(ref('int_errors_unioned')) }}
 
 ),
 
@@ -23,7 +23,7 @@ classified as (
     select
         error_id,
         status_code
-    from {{ changed('int_errors_classified') }}
+    from {{ changed(ref('int_errors_classified')) }}
 
 ),
 
@@ -32,7 +32,7 @@ targeted as (
     select
         part_id,
         program
-    from {{ changed('int_tool_calls_targeted') }}
+    from {{ changed(ref('int_tool_calls_targeted')) }}
 
 ),
 

@@ -16,7 +16,7 @@ errors as (
         exit_code,
         coalesce(error_message, '') as error_message,
         coalesce(response_body, '') as response_body
-    from {{ changed('int_errors_unioned') }}
+    from {{ changed(ref('int_errors_unioned')) }}
 
 ),
 

@@ -26,7 +26,7 @@ message_errors as (
         source_id,
         load_batch_id,
         deleted_at
-    from {{ changed('int_message_errors_unioned') }}
+    from {{ changed(ref('int_message_errors_unioned')) }}
 
 ),
 
@@ -48,7 +48,7 @@ tool_calls as (
         load_batch_id,
         deleted_at,
         {{ cut_text('tool_result', 2000, 2000) }} as error_message
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
     where status in ('error', 'timeout', 'aborted')
 
 ),
@@ -59,7 +59,7 @@ models_asked as (
         message_id,
         provider_id,
         model_id
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 

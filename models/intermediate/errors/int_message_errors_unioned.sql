@@ -26,7 +26,7 @@ messages as (
         load_batch_id,
         deleted_at,
         {{ json_fields('error_data', data_paths, is_field=true) }} as fields
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where error_name is not null or finish_reason in ('length', 'content-filter', 'error')
 
 ),
@@ -47,7 +47,7 @@ retries as (
         load_batch_id,
         deleted_at,
         {{ json_fields('error_data', data_paths, is_field=true) }} as fields
-    from {{ changed('step_events') }}
+    from {{ changed(ref('step_events')) }}
     where event_type = 'retry'
 
 ),

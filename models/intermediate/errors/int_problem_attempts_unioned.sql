@@ -12,7 +12,7 @@ tool_calls as (
         is_fork_copy,
         started_at,
         ended_at
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
 
 ),
 
@@ -23,7 +23,7 @@ targeted as (
         wanted_tool,
         target,
         arguments_hash
-    from {{ changed('int_tool_calls_targeted') }}
+    from {{ changed(ref('int_tool_calls_targeted')) }}
 
 ),
 
@@ -38,7 +38,7 @@ messages as (
         is_fork_copy,
         created_at,
         completed_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where role = 'assistant'
 
 ),

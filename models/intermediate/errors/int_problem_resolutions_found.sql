@@ -13,7 +13,7 @@ errors as (
         error_source,
         model_id,
         occurred_at
-    from {{ changed('errors') }}
+    from {{ changed(ref('errors')) }}
     where not is_fork_copy and not is_consequence
 
 ),
@@ -21,7 +21,7 @@ errors as (
 attempts as (
 
     select *
-    from {{ changed('int_problem_attempts_unioned') }}
+    from {{ changed(ref('int_problem_attempts_unioned')) }}
     where not is_fork_copy
 
 ),

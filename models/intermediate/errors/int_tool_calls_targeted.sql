@@ -26,7 +26,7 @@ tool_calls as (
         tool_family,
         tool_args,
         {{ json_fields('tool_args', paths, is_field=true) }} as fields
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
 
 ),
 

@@ -5,7 +5,7 @@ with
 commands as (
 
     select *
-    from {{ changed('int_git_commands_parsed') }}
+    from {{ changed(ref('int_git_commands_parsed')) }}
 
 ),
 
@@ -19,7 +19,7 @@ tool_calls as (
         status,
         exit_code,
         coalesce(ended_at, started_at) as occurred_at
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
 
 ),
 
@@ -28,7 +28,7 @@ messages as (
     select
         message_id,
         working_directory
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 

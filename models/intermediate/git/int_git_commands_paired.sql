@@ -24,14 +24,14 @@ commands as (
                 and {{ regex_match('arguments', '^(--short(=[0-9]+)? |--verify )*HEAD $') }}
                 then 'commit'
         end as question
-    from {{ changed('int_git_commands_located') }}
+    from {{ changed(ref('int_git_commands_located')) }}
 
 ),
 
 outputs as (
 
     select *
-    from {{ changed('int_git_outputs_read') }}
+    from {{ changed(ref('int_git_outputs_read')) }}
 
 ),
 

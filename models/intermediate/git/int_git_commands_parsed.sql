@@ -15,7 +15,7 @@ commands as (
         is_conditional,
         is_captured,
         {{ regex_match('command', '^(?:cd|pushd)( |$)') }} as is_move
-    from {{ changed('int_shell_commands_split') }}
+    from {{ changed(ref('int_shell_commands_split')) }}
 
 ),
 

@@ -16,7 +16,7 @@ commands as (
             when sentence is not null or only_word is not null then 'output'
             when is_certain or is_certain_failure then 'exit code'
         end as evidence
-    from {{ changed('int_git_commands_paired') }}
+    from {{ changed(ref('int_git_commands_paired')) }}
 
 ),
 

@@ -9,7 +9,7 @@ calls as (
         source_id,
         part_id,
         session_id
-    from {{ changed('int_git_commands_parsed') }}
+    from {{ changed(ref('int_git_commands_parsed')) }}
 
 ),
 
@@ -19,7 +19,7 @@ tool_calls as (
         source_id,
         part_id,
         tool_result
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
 
 ),
 

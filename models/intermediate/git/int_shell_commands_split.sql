@@ -15,7 +15,7 @@ tool_calls as (
         part_id,
         session_id,
         {{ json_fields('tool_args', paths, is_field=true) }} as args
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
     where tool_name in ('bash', 'shell') and tool_args like '%git%'
 
 ),

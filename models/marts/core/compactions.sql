@@ -14,7 +14,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type in ('compaction')
 
 ),
@@ -40,7 +40,7 @@ steps as (
         is_summary,
         created_at,
         tokens_input + tokens_cache_read + tokens_cache_write as context_tokens
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where role = 'assistant'
 
 ),

@@ -5,7 +5,7 @@ with
 messages as (
 
     select *
-    from {{ changed('int_messages_normalized') }}
+    from {{ changed(ref('int_messages_normalized')) }}
 
 ),
 
@@ -14,7 +14,7 @@ forks as (
     select
         message_id,
         is_fork_copy
-    from {{ changed('int_messages_fork_marked') }}
+    from {{ changed(ref('int_messages_fork_marked')) }}
 
 ),
 
@@ -23,7 +23,7 @@ exchanged as (
     select
         message_id,
         exchange_id
-    from {{ changed('int_messages_exchanged') }}
+    from {{ changed(ref('int_messages_exchanged')) }}
 
 ),
 
@@ -34,7 +34,7 @@ costs as (
         cost_source,
         cost_usd,
         tokens_unpriced
-    from {{ changed('int_messages_costed') }}
+    from {{ changed(ref('int_messages_costed')) }}
 
 ),
 

@@ -7,7 +7,7 @@ with
 parts as (
 
     select *
-    from {{ changed('int_parts_deduplicated') }}
+    from {{ changed(ref('int_parts_deduplicated')) }}
 
 ),
 
@@ -17,7 +17,7 @@ messages as (
         message_id,
         is_fork_copy,
         created_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 

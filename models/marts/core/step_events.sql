@@ -15,7 +15,7 @@ parts as (
         created_at,
         load_batch_id,
         deleted_at
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type in ('step-start', 'step-finish', 'snapshot', 'retry')
 
 ),

@@ -27,7 +27,7 @@ parts as (
         is_fork_copy,
         load_batch_id,
         deleted_at
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type = 'tool'
 
 ),
@@ -35,14 +35,14 @@ parts as (
 tool_calls as (
 
     select *
-    from {{ changed('int_tool_calls_unioned') }}
+    from {{ changed(ref('int_tool_calls_unioned')) }}
 
 ),
 
 judged as (
 
     select *
-    from {{ changed('int_tool_calls_judged') }}
+    from {{ changed(ref('int_tool_calls_judged')) }}
 
 ),
 

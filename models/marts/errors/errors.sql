@@ -5,14 +5,14 @@ with
 errors as (
 
     select *
-    from {{ changed('int_errors_unioned') }}
+    from {{ changed(ref('int_errors_unioned')) }}
 
 ),
 
 classified as (
 
     select *
-    from {{ changed('int_errors_classified') }}
+    from {{ changed(ref('int_errors_classified')) }}
 
 ),
 
@@ -22,7 +22,7 @@ fingerprinted as (
         error_id,
         fingerprint,
         normalized_text
-    from {{ changed('int_errors_fingerprinted') }}
+    from {{ changed(ref('int_errors_fingerprinted')) }}
 
 ),
 
@@ -31,7 +31,7 @@ caused as (
     select
         error_id,
         caused_by_error_id
-    from {{ changed('int_errors_caused') }}
+    from {{ changed(ref('int_errors_caused')) }}
 
 ),
 

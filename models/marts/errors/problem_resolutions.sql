@@ -13,7 +13,7 @@ errors as (
         error_category,
         fingerprint,
         source_id
-    from {{ changed('errors') }}
+    from {{ changed(ref('errors')) }}
     where not is_fork_copy and not is_consequence
 
 ),
@@ -21,7 +21,7 @@ errors as (
 found as (
 
     select *
-    from {{ changed('int_problem_resolutions_found') }}
+    from {{ changed(ref('int_problem_resolutions_found')) }}
 
 ),
 
@@ -32,7 +32,7 @@ tool_calls as (
         tool_name,
         started_at,
         part_id
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
     where not is_fork_copy and not is_orphan
 
 ),
@@ -42,7 +42,7 @@ users as (
     select
         session_id,
         created_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where role = 'user' and not is_fork_copy
 
 ),

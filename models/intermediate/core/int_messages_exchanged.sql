@@ -11,7 +11,7 @@ messages as (
         role,
         is_older_than_session,
         resolved_created_at
-    from {{ changed('int_messages_timed') }}
+    from {{ changed(ref('int_messages_timed')) }}
 
 ),
 

@@ -22,7 +22,7 @@ messages as (
         duration_ms,
         created_at,
         completed_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 
@@ -31,7 +31,7 @@ exchanges as (
     select
         exchange_id,
         user_message_id
-    from {{ changed('int_exchanges_described') }}
+    from {{ changed(ref('int_exchanges_described')) }}
 
 ),
 
@@ -46,7 +46,7 @@ compactions as (
         tokens_before,
         tokens_after,
         occurred_at
-    from {{ changed('compactions') }}
+    from {{ changed(ref('compactions')) }}
     where not is_orphan
 
 ),

@@ -9,7 +9,7 @@ messages as (
         session_id,
         exchange_id,
         created_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where role = 'assistant'
 
 ),
@@ -25,7 +25,7 @@ parts as (
         parts.is_fork_copy,
         parts.created_at,
         messages.created_at as message_created_at
-    from {{ changed('parts') }} as parts
+    from {{ changed(ref('parts')) }} as parts
     inner join messages
         on parts.message_id = messages.message_id
     where parts.part_type in ('text', 'reasoning', 'tool')

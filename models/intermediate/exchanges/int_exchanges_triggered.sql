@@ -8,7 +8,7 @@ user_messages as (
         message_id,
         session_id,
         created_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where role = 'user'
 
 ),
@@ -19,7 +19,7 @@ texts as (
         message_id,
         is_synthetic,
         is_note_of_shell
-    from {{ changed('int_text_messages_timed') }}
+    from {{ changed(ref('int_text_messages_timed')) }}
     where role = 'user' and not is_orphan
 
 ),
@@ -29,7 +29,7 @@ compactions as (
     select
         message_id,
         bool_or(is_auto) as is_auto
-    from {{ changed('compactions') }}
+    from {{ changed(ref('compactions')) }}
     group by message_id
 
 ),

@@ -15,7 +15,7 @@ messages as (
         tokens_total,
         is_cached_in_input,
         is_reasoning_in_output
-    from {{ changed('int_messages_normalized') }}
+    from {{ changed(ref('int_messages_normalized')) }}
     where role = 'assistant'
 
 ),
@@ -23,7 +23,7 @@ messages as (
 priced as (
 
     select *
-    from {{ changed('int_messages_priced') }}
+    from {{ changed(ref('int_messages_priced')) }}
 
 ),
 

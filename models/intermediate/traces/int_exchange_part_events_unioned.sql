@@ -11,7 +11,7 @@ parts as (
         session_id,
         sequence_number,
         created_at
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type in ('reasoning', 'text', 'tool') and not is_orphan
 
 ),
@@ -23,7 +23,7 @@ thinking_blocks as (
         thinking_tokens,
         thinking_time_ms,
         started_at
-    from {{ changed('int_thinking_blocks_timed') }}
+    from {{ changed(ref('int_thinking_blocks_timed')) }}
 
 ),
 
@@ -32,7 +32,7 @@ text_messages as (
     select
         part_id,
         duration_ms
-    from {{ changed('int_text_messages_timed') }}
+    from {{ changed(ref('int_text_messages_timed')) }}
     where role = 'assistant' and content_bytes > 0
 
 ),
@@ -47,7 +47,7 @@ tool_calls as (
         exit_code,
         execution_time_ms,
         started_at
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
 
 ),
 
@@ -61,7 +61,7 @@ delegations as (
         status,
         duration_ms,
         started_at
-    from {{ changed('delegations') }}
+    from {{ changed(ref('delegations')) }}
     where tool_call_id is not null
 
 ),

@@ -6,7 +6,7 @@ with
 described as (
 
     select *
-    from {{ changed('int_exchanges_described') }}
+    from {{ changed(ref('int_exchanges_described')) }}
     where {{ is_of_share() }}
 
 ),
@@ -18,9 +18,9 @@ texts as (
         chosen.text_role,
         {{ concat_texts('parts.content', 'parts.sequence_number') }} as content
     from described
-    inner join {{ changed('int_exchange_texts_chosen') }} as chosen
+    inner join {{ changed(ref('int_exchange_texts_chosen')) }} as chosen
         on described.exchange_id = chosen.exchange_id
-    inner join {{ changed('parts') }} as parts
+    inner join {{ changed(ref('parts')) }} as parts
         on
             chosen.part_id = parts.part_id
             and chosen.session_id = parts.session_id

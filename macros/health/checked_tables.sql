@@ -24,12 +24,12 @@
     {%- set tables = [] -%}
     {%- if execute -%}
         {%- for node in graph.nodes.values() | sort(attribute='name')
-            if node.resource_type == 'model' and node.fqn[1] == 'marts' and node.fqn[2] != 'quality'
+            if node.resource_type == 'model' and node.fqn[1] == 'marts' and node.fqn[2] != 'health'
         -%}
             {%- if node.name not in checked_table_names() -%}
                 {%- do exceptions.raise_compiler_error(
                     'The model ' ~ node.name ~ ' is checked by no health check of integrity: '
-                    ~ 'add it to macros/quality/checked_tables.sql.'
+                    ~ 'add it to macros/health/checked_tables.sql.'
                 ) -%}
             {%- endif -%}
             {%- if load_relation(ref(node.name)) is not none -%}

@@ -11,7 +11,7 @@ messages as (
         is_fork_copy,
         source_id,
         deleted_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where exchange_id is not null
 
 ),
@@ -19,14 +19,14 @@ messages as (
 step_events as (
 
     select *
-    from {{ changed('int_exchange_step_events_unioned') }}
+    from {{ changed(ref('int_exchange_step_events_unioned')) }}
 
 ),
 
 part_events as (
 
     select *
-    from {{ changed('int_exchange_part_events_unioned') }}
+    from {{ changed(ref('int_exchange_part_events_unioned')) }}
 
 ),
 
@@ -39,7 +39,7 @@ errors as (
         error_name,
         error_category,
         occurred_at
-    from {{ changed('errors') }}
+    from {{ changed(ref('errors')) }}
 
 ),
 

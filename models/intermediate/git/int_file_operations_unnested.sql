@@ -34,7 +34,7 @@ tool_calls as (
         tool_name,
         tool_args,
         metadata_json
-    from {{ changed('tool_calls') }}
+    from {{ changed(ref('tool_calls')) }}
     where
         tool_name in (
             'read', 'write', 'edit', 'multiedit', 'patch', 'apply_patch', 'list', 'ls', 'glob'

@@ -28,7 +28,7 @@ messages as (
         completed_at,
         source_id,
         deleted_at
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where exchange_id is not null and role in ('user', 'assistant')
 
 ),

@@ -5,7 +5,7 @@ with
 measured as (
 
     select *
-    from {{ changed('int_exchanges_measured') }}
+    from {{ changed(ref('int_exchanges_measured')) }}
 
 ),
 
@@ -16,7 +16,7 @@ triggered as (
         exchange_trigger,
         is_automatic,
         origin_exchange_id
-    from {{ changed('int_exchanges_triggered') }}
+    from {{ changed(ref('int_exchanges_triggered')) }}
 
 ),
 
@@ -38,7 +38,7 @@ texts as (
         exchange_id,
         cast(sum(case when text_role = 'prompt' then content_bytes end) as bigint) as prompt_bytes,
         cast(sum(case when text_role = 'answer' then content_bytes end) as bigint) as answer_bytes
-    from {{ changed('int_exchange_texts_chosen') }}
+    from {{ changed(ref('int_exchange_texts_chosen')) }}
     group by exchange_id
 
 ),
@@ -50,7 +50,7 @@ answers as (
         first_response_at,
         tool_count,
         reasoning_count
-    from {{ changed('int_exchange_answers_summarized') }}
+    from {{ changed(ref('int_exchange_answers_summarized')) }}
 
 ),
 
@@ -59,7 +59,7 @@ messages as (
     select
         message_id,
         exchange_id
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
 
 ),
 
@@ -68,7 +68,7 @@ errors as (
     select
         messages.exchange_id,
         count(*) as error_count
-    from {{ changed('errors') }} as errors
+    from {{ changed(ref('errors')) }} as errors
     inner join messages
         on errors.message_id = messages.message_id
     where not errors.is_fork_copy

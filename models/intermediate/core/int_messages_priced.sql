@@ -18,7 +18,7 @@ messages as (
         coalesce(tokens_input, 0)
         + coalesce(tokens_cache_read, 0)
         + coalesce(tokens_cache_write, 0) as context_tokens
-    from {{ changed('int_messages_normalized') }}
+    from {{ changed(ref('int_messages_normalized')) }}
     where role = 'assistant'
 
 ),

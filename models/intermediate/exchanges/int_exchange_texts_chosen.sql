@@ -8,7 +8,7 @@ messages as (
         message_id,
         session_id,
         exchange_id
-    from {{ changed('messages') }}
+    from {{ changed(ref('messages')) }}
     where role = 'user'
 
 ),
@@ -20,7 +20,7 @@ texts as (
         part_id,
         message_id,
         content_bytes
-    from {{ changed('int_text_messages_timed') }}
+    from {{ changed(ref('int_text_messages_timed')) }}
     where role = 'user' and not is_orphan and not is_synthetic and not is_ignored
 
 ),
@@ -31,7 +31,7 @@ speaking as (
         exchange_id,
         session_id,
         last_speaking_message_id
-    from {{ changed('int_exchange_answers_summarized') }}
+    from {{ changed(ref('int_exchange_answers_summarized')) }}
 
 ),
 
@@ -41,7 +41,7 @@ parts as (
         part_id,
         message_id,
         content_bytes
-    from {{ changed('parts') }}
+    from {{ changed(ref('parts')) }}
     where part_type = 'text' and content_bytes > 0
 
 ),
