@@ -15,7 +15,7 @@ FIRST_PYTHON = for python in python3.11 python3; do $$python -c '' 2>/dev/null &
 IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 BIN := .venv/bin
-PACKAGES := ingest reports alerts elementary_report bench
+PACKAGES := ingest reports alerts elementary_report dev/bench
 INGEST := $(BIN)/python -m ingest
 # What dbt writes (its log, its results, the write-ahead log beside the warehouse) is as private as what it reads.
 PRIVATELY := sh -c 'umask 077; exec "$$0" "$$@"'
@@ -64,7 +64,7 @@ health: ready ## Make the health checks anew on the tables as they are, and show
 	@$(INGEST) health
 
 answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
-	@$(BIN)/python tools/questions.py --warehouse "$(WAREHOUSE)" -- "$$Q"
+	@$(BIN)/python dev/tools/questions.py --warehouse "$(WAREHOUSE)" -- "$$Q"
 
 report: ready ## Write the report pages (HTML and Markdown) beside the warehouse: make report PAGE=cost for one
 	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" -- $${PAGE:+"$$PAGE"}
@@ -100,7 +100,7 @@ soak: ready ## Let everything go wrong that can for 30 minutes, then compare eve
 
 # What it grows stays in its own folder for the next run: BENCH_CACHE, by default below ~/.cache.
 bench: ready ## Measure loads, builds, queries against their targets: make bench SIZE=small, ONLY=load,size, REPEAT=1
-	@$(BIN)/python -m bench --size="$${SIZE:-full}" $${ONLY:+--only="$$ONLY"} $${REPEAT:+--repeat="$$REPEAT"}
+	@$(BIN)/python -m dev.bench --size="$${SIZE:-full}" $${ONLY:+--only="$$ONLY"} $${REPEAT:+--repeat="$$REPEAT"}
 
 # Python and documents beside SQL, as each takes minutes on one processor.
 lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
@@ -112,14 +112,14 @@ lint-rest: ready
 	@echo "Lint: ruff format"
 	@$(BIN)/ruff format --check
 	@echo "Lint: mypy"
-	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages tools
+	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages dev/tools
 	@echo "Lint: yamllint"
 	@$(BIN)/yamllint --strict .
 	@echo "Lint: data dictionary, ER diagram, validation rules and licences"
 	@$(DBT) --quiet parse
-	@$(BIN)/python tools/data_dictionary.py --check
-	@$(BIN)/python tools/validation_rules.py --check
-	@$(BIN)/python tools/licences.py --check
+	@$(BIN)/python dev/tools/data_dictionary.py --check
+	@$(BIN)/python dev/tools/validation_rules.py --check
+	@$(BIN)/python dev/tools/licences.py --check
 
 lint-sql: ready
 	@echo "Lint: sqlfluff (it compiles every model first)"
@@ -137,26 +137,26 @@ elementary-report: ready ## Write Elementary's page of models, tests, runs and l
 
 dictionary: ready ## Write data dictionary, ER diagram, validation rules (from YAML and seed) and licences (docs/)
 	@$(DBT) --quiet parse
-	@$(BIN)/python tools/data_dictionary.py
-	@$(BIN)/python tools/validation_rules.py
-	@$(BIN)/python tools/licences.py
+	@$(BIN)/python dev/tools/data_dictionary.py
+	@$(BIN)/python dev/tools/validation_rules.py
+	@$(BIN)/python dev/tools/licences.py
 
 questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
 	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)
 	@set -o pipefail; $(ON_SAMPLE) $(DBT) seed | $(BRIEFLY)
 	@set -o pipefail; $(ON_SAMPLE) $(DBT) run | $(BRIEFLY)
-	@$(BIN)/python tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
+	@$(BIN)/python dev/tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
 
 errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)
-	@$(BIN)/python tools/errors_eval.py -- $${FILE:+"$$FILE"}
+	@$(BIN)/python dev/tools/errors_eval.py -- $${FILE:+"$$FILE"}
 
 pricing: ready ## Write seeds/model_pricing.csv anew, from the releases on PyPI that it names
-	@$(BIN)/python tools/model_pricing.py
+	@$(BIN)/python dev/tools/model_pricing.py
 
 clean: ## Remove what builds and checks made; .venv and the warehouse stay
 	rm -rf target logs dbt_packages build edr_target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f .coverage .coverage.* .user.yml package-lock.yml
-	find $(PACKAGES) tests offline_packages tools -name __pycache__ -type d -prune -exec rm -rf {} +
+	find $(PACKAGES) tests offline_packages dev/tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What every other target stands on. Where all is in place this only looks.
 ready: .venv/.ready

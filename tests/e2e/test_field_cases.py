@@ -56,7 +56,7 @@ def test_an_aborted_step_of_no_tokens_prices_no_other(field: Any) -> None:
 
 
 def test_no_question_answers_with_zero_dollars_what_nobody_can_price(field: Any) -> None:
-    sys.path.insert(0, str(PROJECT / "tools"))
+    sys.path.insert(0, str(PROJECT / "dev" / "tools"))
     import questions
 
     n_rows = 0

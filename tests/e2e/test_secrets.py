@@ -123,7 +123,7 @@ def test_no_terminal_is_given_orders(built: Planted) -> None:
         for command in ([name], [name, "--json"])
     ]
     said += [built.run("-m", "reports"), built.run("-m", "alerts", "--dry-run", ok=(0, 1))]
-    questions = ["tools/questions.py", "--warehouse", str(built.warehouse.path)]
+    questions = ["dev/tools/questions.py", "--warehouse", str(built.warehouse.path)]
     names = [file.stem for file in (PROJECT / "analyses").glob("*/*.sql")]
     answers = [built.run(*questions, name) for name in names]
 

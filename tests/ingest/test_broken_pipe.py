@@ -22,7 +22,7 @@ COMMANDS = {
     "backup": (0, "-m ingest backup"),
     "releases": (0, "-m ingest releases"),
     "prune": (0, "-m ingest prune --older-than 1"),
-    "questions": (0, f"{PROJECT}/tools/questions.py"),
+    "questions": (0, f"{PROJECT}/dev/tools/questions.py"),
     "alerts": (1, "-m alerts --test"),
 }
 

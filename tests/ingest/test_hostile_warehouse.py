@@ -412,7 +412,7 @@ def test_the_views_that_are_ours_are_those_of_the_project() -> None:
 
 
 def test_only_one_place_makes_connections() -> None:
-    packages = ("ingest", "reports", "alerts", "elementary_report", "bench", "tools")
+    packages = ("ingest", "reports", "alerts", "elementary_report", "dev")
     found = {
         str(file.relative_to(PROJECT))
         for package in packages
