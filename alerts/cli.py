@@ -14,7 +14,7 @@ from alerts.channels import Channel, as_text, configured, send_in_turn
 from alerts.problems import BEGAN, Problem, changes
 from ingest import health, settings, words
 from ingest.errors import IngestError
-from ingest.landing import record_alerts
+from ingest.raw.landing import record_alerts
 from ingest.warehouse import open_warehouse
 
 EXIT_OK, EXIT_NOT_DELIVERED, EXIT_USER_ERROR = 0, 1, 2

@@ -38,10 +38,10 @@ from ingest import (
     watcher,
     words,
 )
-from ingest.documents import Source
 from ingest.errors import IngestError
-from ingest.landing import Counts, land_run
 from ingest.load import Options
+from ingest.raw.documents import Source
+from ingest.raw.landing import Counts, land_run
 from ingest.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)

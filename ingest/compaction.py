@@ -14,8 +14,8 @@ import duckdb
 
 from ingest import copies, trust
 from ingest.errors import IngestError
-from ingest.landing import CATALOG, COMPRESSION, STORAGE
 from ingest.lock import Patience, writing
+from ingest.raw.landing import CATALOG, COMPRESSION, STORAGE
 from ingest.warehouse import attach_in_turn
 
 FREE_SHARE = 0.1

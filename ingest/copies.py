@@ -16,9 +16,9 @@ import duckdb
 import orjson
 
 from ingest import __version__, trust, words
-from ingest.documents import ENTITIES
 from ingest.errors import IngestError
 from ingest.lock import Patience
+from ingest.raw.documents import ENTITIES
 from ingest.warehouse import MANIFEST, attach_in_turn, explained
 
 PART_SUFFIX = ".part"

@@ -15,8 +15,8 @@ from dbt.flags import get_flags
 
 from ingest import trust
 from ingest.errors import IngestError
-from ingest.landing import CATALOG
 from ingest.lock import Patience, writing
+from ingest.raw.landing import CATALOG
 from ingest.warehouse import attach_in_turn
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import masking, words
-from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
+from ingest import words
 from ingest.errors import DamagedError, IngestError, SourceError
-from ingest.landing import Counts, Landing, record_storage
+from ingest.raw import masking
+from ingest.raw.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
+from ingest.raw.landing import Counts, Landing, record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store, links_that_leave
 from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, SyncState

@@ -19,8 +19,8 @@ from ingest import artifacts, load, query_timings, releases, status, words
 from ingest.briefly import briefly, without_texts
 from ingest.compaction import compact
 from ingest.errors import IngestError
-from ingest.landing import land_run
 from ingest.lock import Patience, lent, writing
+from ingest.raw.landing import land_run
 from ingest.settings import Settings
 from ingest.warehouse import open_warehouse
 

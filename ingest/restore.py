@@ -14,8 +14,8 @@ import pyarrow as pa
 from ingest import backup, copies, retention, trust, words
 from ingest.copies import Contents, Progress
 from ingest.errors import IngestError
-from ingest.landing import carry_over, ensure_raw
 from ingest.lock import BusyError, Patience, writing
+from ingest.raw.landing import carry_over, ensure_raw
 from ingest.warehouse import attach_in_turn, open_warehouse
 
 REPLACED = "replaced"

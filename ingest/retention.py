@@ -11,10 +11,10 @@ import orjson
 import pyarrow as pa
 
 from ingest import backup, words
-from ingest.chunks import CHUNK_ROWS
 from ingest.copies import Progress
-from ingest.documents import ENTITIES, Entity, canonical
-from ingest.landing import begin_removal, end_removal, record_removal, remove_texts
+from ingest.raw.chunks import CHUNK_ROWS
+from ingest.raw.documents import ENTITIES, Entity, canonical
+from ingest.raw.landing import begin_removal, end_removal, record_removal, remove_texts
 from ingest.releases import releases
 from ingest.texts import without_text
 from ingest.warehouse import NothingLoadedError, open_warehouse

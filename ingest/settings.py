@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
+from ingest.raw.documents import Source
 from ingest.sources import json_store
 
 DATABASES = "opencode*.db"

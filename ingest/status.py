@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 
 from ingest import words
-from ingest.documents import ENTITIES, REASONS
 from ingest.lock import BusyError, is_held, is_stale, lock_path, read_holder, watch_lock_path
+from ingest.raw.documents import ENTITIES, REASONS
 from ingest.releases import to_read
 from ingest.sync_state import ENDED, read_status
 from ingest.warehouse import open_warehouse

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.chunks import CHUNK_ROWS, PIECE_BYTES
-from ingest.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source, compact
 from ingest.errors import SourceError
-from ingest.landing import RACY
 from ingest.load import READERS, refusal, status_of
+from ingest.raw.chunks import CHUNK_ROWS, PIECE_BYTES
+from ingest.raw.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source, compact
+from ingest.raw.landing import RACY
 from ingest.sources import json_store, sqlite_store
 
 HALF_WRITTEN = frozenset({"empty", "truncated", "not_json", "not_utf8"})

@@ -19,11 +19,11 @@ from typing import TypeAlias
 import duckdb
 
 from ingest import words
-from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
-from ingest.landing import Counts, Landing
 from ingest.load import UNREAD, Options, load
 from ingest.lock import BusyError, Patience, holding, watch_lock_path, writing
+from ingest.raw.documents import Source
+from ingest.raw.landing import Counts, Landing
 from ingest.settings import Settings, find_sources
 from ingest.sources import json_store
 from ingest.sync_state import SyncState

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ingest.documents import (
+from ingest.errors import SourceError
+from ingest.raw.documents import (
     Document,
     Entity,
     JsonValue,
@@ -16,7 +17,6 @@ from ingest.documents import (
     make_document,
     reject,
 )
-from ingest.errors import SourceError
 from ingest.sources import export_text
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024

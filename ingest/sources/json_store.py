@@ -10,7 +10,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
 
-from ingest.documents import (
+from ingest.errors import SourceError
+from ingest.raw.documents import (
     Document,
     Entity,
     Known,
@@ -24,7 +25,6 @@ from ingest.documents import (
     make_document,
     reject,
 )
-from ingest.errors import SourceError
 
 TREE = "storage"
 

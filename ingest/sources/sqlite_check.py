@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from ingest.documents import Met
 from ingest.errors import DamagedError
+from ingest.raw.documents import Met
 
 
 def require_sound(connection: sqlite3.Connection, table: str) -> None:

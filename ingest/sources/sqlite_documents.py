@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ingest.documents import (
+from ingest.errors import DamagedError
+from ingest.raw.documents import (
     NEW,
     Document,
     Entity,
@@ -18,7 +19,6 @@ from ingest.documents import (
     clock_microseconds,
     make_document,
 )
-from ingest.errors import DamagedError
 from ingest.sources.sqlite_check import Ages, Key, require_sound
 from ingest.sources.sqlite_rows import scalar, text
 

@@ -11,7 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
-from ingest.documents import (
+from ingest.errors import DamagedError, SourceError
+from ingest.raw.documents import (
     Document,
     Entity,
     Known,
@@ -21,7 +22,6 @@ from ingest.documents import (
     clock_microseconds,
     make_document,
 )
-from ingest.errors import DamagedError, SourceError
 from ingest.sources import sqlite_rows
 from ingest.sources.sqlite_check import Ages, require_sound
 from ingest.sources.sqlite_documents import DOCUMENT_TABLES, Table, read_documents

@@ -118,7 +118,7 @@ def killed(warehouse: Warehouse, store: Path) -> None:
     """Kill a load of a store in its midst, holding the lock."""
     code = (
         "import os, signal\n"
-        "from ingest import chunks, landing\n"
+        "from ingest.raw import chunks, landing\n"
         "from ingest.cli import main\n"
         "chunks.CHUNK_ROWS, write, done = 100, landing.Landing._write, []\n"
         "def dying(*arguments, is_last):\n"

@@ -18,8 +18,8 @@ from typing import Any
 
 import duckdb
 
-from ingest.documents import ENTITIES
 from ingest.load import load
+from ingest.raw.documents import ENTITIES
 from ingest.releases import current_release
 from ingest.settings import Settings
 from ingest.sync_state import read_status

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest.documents import ENTITIES
+from ingest.raw.documents import ENTITIES
 from tests.faults.evening import Evening, differences, documents
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))

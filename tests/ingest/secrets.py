@@ -14,8 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.documents import JsonValue
-from ingest.masking import RULES_FILE
+from ingest.raw.documents import JsonValue
+from ingest.raw.masking import RULES_FILE
 from tests.ingest.stores import (
     database,
     insert_message,
@@ -55,7 +55,7 @@ _PIECE = re.compile(r"<(?P<kind>\w+):(?P<n>\d+)>")
 
 def entries() -> list[dict[str, object]]:
     """Return the rules and assignments of the rules file, as they stand there."""
-    data = tomllib.loads((resources.files("ingest") / RULES_FILE).read_text())
+    data = tomllib.loads((resources.files("ingest.raw") / RULES_FILE).read_text())
     return [*data["rules"], *data["assignments"]]
 
 

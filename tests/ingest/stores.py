@@ -16,8 +16,8 @@ from typing import IO
 
 import duckdb
 
-from ingest.documents import ENTITIES, Document, Entity, JsonValue, Known, Rejection, Seen, Source
 from ingest.load import LoadResult, Options, load
+from ingest.raw.documents import ENTITIES, Document, Entity, JsonValue, Known, Rejection, Seen, Source
 from ingest.settings import Settings
 
 NOBODY = 65534

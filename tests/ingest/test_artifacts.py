@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest import artifacts
 from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.landing import RESULTS_KEPT, land_run
+from ingest.raw.landing import RESULTS_KEPT, land_run
 from ingest.warehouse import scratch_warehouse
 from tests.ingest.stores import NOW, SECRET, Warehouse
 

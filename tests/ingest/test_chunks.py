@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import chunks
-from ingest.chunks import Buffers, Chunk
-from ingest.documents import Document, Entity, Source
-from ingest.landing import CHUNKS_IN_FLIGHT, Landing
+from ingest.raw import chunks
+from ingest.raw.chunks import Buffers, Chunk
+from ingest.raw.documents import Document, Entity, Source
+from ingest.raw.landing import CHUNKS_IN_FLIGHT, Landing
 from ingest.warehouse import open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingest.documents import (
+from ingest.raw.documents import (
     ENTITIES,
     MAX_DOCUMENT_BYTES,
     REASONS,

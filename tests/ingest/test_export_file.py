@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.documents import JsonValue, Known, Source
 from ingest.errors import SourceError
+from ingest.raw.documents import JsonValue, Known, Source
 from ingest.sources import export_file, export_text
 from tests.ingest.stores import Warehouse, message, nothing_known, part, read_all, session, write
 
@@ -296,7 +296,7 @@ def test_a_file_that_is_too_large_is_rejected_unread(tmp_path: Path, monkeypatch
 def test_a_document_of_an_export_has_the_limit_of_every_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.documents.MAX_DOCUMENT_BYTES", 1000)
+    monkeypatch.setattr("ingest.raw.documents.MAX_DOCUMENT_BYTES", 1000)
 
     documents, rejections, _ = read_all(export(tmp_path, exported(text="x" * 1000)))
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest import chunks
-from ingest.landing import Landing
+from ingest.raw import chunks
+from ingest.raw.landing import Landing
 from tests.ingest.stores import (
     NOW,
     Warehouse,
@@ -29,7 +29,7 @@ from tests.ingest.stores import (
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ingest import chunks, landing
+from ingest.raw import chunks, landing
 from ingest.cli import main
 
 method, n, when, *arguments = sys.argv[1:]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.documents import MAX_DOCUMENT_BYTES, Known, Rejection, Source
 from ingest.errors import SourceError
+from ingest.raw.documents import MAX_DOCUMENT_BYTES, Known, Rejection, Source
 from ingest.sources import json_store
 from tests.ingest.stores import (
     SECRET,

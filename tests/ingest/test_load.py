@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest import landing, load
-from ingest.documents import ENTITIES, JsonValue
+from ingest import load
 from ingest.errors import IngestError
 from ingest.load import MASS_DELETION, describe
+from ingest.raw import landing
+from ingest.raw.documents import ENTITIES, JsonValue
 from tests.ingest.stores import (
     LONG_AGO,
     NOW,

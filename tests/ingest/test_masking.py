@@ -16,11 +16,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import cli, masking
-from ingest.documents import ENTITIES, JsonValue, canonical
+from ingest import cli
 from ingest.errors import IngestError
 from ingest.load import describe
-from ingest.masking import Rules, default_rules
+from ingest.raw import masking
+from ingest.raw.documents import ENTITIES, JsonValue, canonical
+from ingest.raw.masking import Rules, default_rules
 from ingest.settings import from_environment
 from tests.ingest.secrets import assert_nowhere, draw, entries, everything, plant, planted, texts
 from tests.ingest.stores import Warehouse, json_tree, part, part_file, write
@@ -262,7 +263,7 @@ def test_a_masked_document_is_unchanged_for_the_next_load(warehouse: Warehouse, 
 def test_history_that_was_landed_unmasked_is_masked_once_and_marked_as_new(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.chunks.CHUNK_ROWS", 7)
+    monkeypatch.setattr("ingest.raw.chunks.CHUNK_ROWS", 7)
     root = tmp_path / "store"
     found = plant(root)
     warehouse.mask = False
@@ -318,7 +319,7 @@ def test_other_rules_go_over_what_is_landed(
         part("prt_a", "msg_ses_1_1", text="the passphrase of the house is xyzzy-1234"),
     )
     warehouse.load(root)
-    text = (resources.files("ingest") / masking.RULES_FILE).read_text()
+    text = (resources.files("ingest.raw") / masking.RULES_FILE).read_text()
     more = (
         '[[rules]]\nkind = "house"\ndescription = "ours"\nkeywords = ["xyzzy-"]\n'
         'pattern = "xyzzy-[0-9]{4}"\nevidence = "shape"\n'

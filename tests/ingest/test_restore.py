@@ -18,8 +18,8 @@ from ingest import restore as restoring
 from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.landing import record_alerts
 from ingest.lock import BusyError
+from ingest.raw.landing import record_alerts
 from ingest.restore import Restored, restore
 from ingest.retention import prune
 from ingest.warehouse import open_warehouse

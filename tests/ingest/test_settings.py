@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.documents import Source
 from ingest.errors import IngestError, SourceError
+from ingest.raw.documents import Source
 from ingest.settings import find_sources, from_environment, is_of_store
 from tests.ingest.stores import Warehouse, database, json_tree, without_rights, write
 

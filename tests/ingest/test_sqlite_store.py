@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.documents import Known, Rejection, Source
 from ingest.errors import SourceError
+from ingest.raw.documents import Known, Rejection, Source
 from ingest.sources import sqlite_file, sqlite_store
 from tests.ingest.stores import (
     FORBIDDEN,

@@ -16,11 +16,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest import landing, sync_state, words
-from ingest.documents import ENTITIES, Document, Rejection, Source
+from ingest import sync_state, words
 from ingest.errors import IngestError
-from ingest.landing import CATALOG, MIGRATIONS, Counts, Landing, ensure_raw, raw_version
 from ingest.lock import BusyError, Patience
+from ingest.raw import landing
+from ingest.raw.documents import ENTITIES, Document, Rejection, Source
+from ingest.raw.landing import CATALOG, MIGRATIONS, Counts, Landing, ensure_raw, raw_version
 from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import NothingLoadedError, attach_in_turn, open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, without_rights

@@ -21,8 +21,8 @@ from ingest import load as loading
 from ingest import pipeline, tree_events, watched_source, watcher
 from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.landing import Landing
 from ingest.lock import BusyError, program, writing
+from ingest.raw.landing import Landing
 from ingest.settings import Settings
 from ingest.status import describe, status
 from ingest.sync_state import read_status

@@ -13,11 +13,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest import assignments, candidates
-from ingest.assignments import Assignment
-from ingest.documents import JsonValue, canonical
-from ingest.escapes import View, readable
-from ingest.evidence import Evidence
+from ingest.raw import assignments, candidates
+from ingest.raw.assignments import Assignment
+from ingest.raw.documents import JsonValue, canonical
+from ingest.raw.escapes import View, readable
+from ingest.raw.evidence import Evidence
 
 RULES_FILE = "secret_rules.toml"
 
@@ -252,7 +252,7 @@ def _matches(rule: Rule, text: str, lowered: str) -> Iterator[re.Match[str]]:
 @cache
 def default_rules() -> Rules:
     """Return the rules that come with the loader."""
-    return Rules((resources.files("ingest") / RULES_FILE).read_bytes())
+    return Rules((resources.files("ingest.raw") / RULES_FILE).read_bytes())
 
 
 def total(masked: Mapping[str, int]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from ingest.documents import Document, Entity
+from ingest.raw.documents import Document, Entity
 
 CHUNK_ROWS = 2_048
 """A row group: see TRANSACTION_BYTES."""

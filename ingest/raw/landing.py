@@ -17,10 +17,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest import __version__, chunks, masking
+from ingest import __version__
 from ingest.artifacts import NodeResult, Run
-from ingest.chunks import Buffers, Chunk, Rows
-from ingest.documents import (
+from ingest.raw import chunks, masking
+from ingest.raw.chunks import Buffers, Chunk, Rows
+from ingest.raw.documents import (
     ENTITIES,
     Document,
     Entity,

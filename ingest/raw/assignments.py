@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
-from ingest.escapes import LINE_START, View
-from ingest.evidence import Evidence
+from ingest.raw.escapes import LINE_START, View
+from ingest.raw.evidence import Evidence
 
 Need: TypeAlias = Literal["password", "mixed_password", "environment", "drawn", "long_drawn"]
 
