@@ -8,7 +8,8 @@ from typing import Literal
 
 from ingest import words
 from ingest.errors import IngestError, SourceError
-from ingest.raw.documents import Source, UnreadableError, parse
+from ingest.raw.documents import Source
+from ingest.raw.json_text import UnreadableError, parse
 from ingest.settings import DATABASES, Settings, data_root, find_sources
 from ingest.sources import json_store, sqlite_store
 from ingest.sources.sqlite_store import Census

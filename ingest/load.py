@@ -12,7 +12,8 @@ import duckdb
 from ingest import words
 from ingest.errors import DamagedError, IngestError, SourceError
 from ingest.raw import masking
-from ingest.raw.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
+from ingest.raw.known import Known
 from ingest.raw.landing import Counts, Landing, record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store, links_that_leave
 from ingest.sources import export_file, json_store, sqlite_store

@@ -13,7 +13,8 @@ import pyarrow as pa
 from ingest import backup, words
 from ingest.copies import Progress
 from ingest.raw.chunks import CHUNK_ROWS
-from ingest.raw.documents import ENTITIES, Entity, canonical
+from ingest.raw.documents import ENTITIES, Entity
+from ingest.raw.json_text import canonical
 from ingest.raw.landing import begin_removal, end_removal, record_removal, remove_texts
 from ingest.releases import releases
 from ingest.texts import without_text

@@ -8,7 +8,8 @@ numbers, paths and addresses, what a call was aimed at, what failures said, and 
 import hashlib
 import re
 
-from ingest.raw.documents import Entity, JsonValue
+from ingest.raw.documents import Entity
+from ingest.raw.json_text import JsonValue
 
 _NOTE_OF_SHELL = "The following tool was executed by the user"
 _MARKER = re.compile(rf"(?:data:|{_NOTE_OF_SHELL} )?\[text removed, [0-9]+ bytes, [0-9a-f]{{4}}\]")

@@ -10,7 +10,9 @@ from pathlib import Path
 from ingest.errors import SourceError
 from ingest.load import READERS, refusal, status_of
 from ingest.raw.chunks import CHUNK_ROWS, PIECE_BYTES
-from ingest.raw.documents import ENTITIES, Document, Entity, Known, Rejection, Seen, Source, compact
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
+from ingest.raw.json_text import compact
+from ingest.raw.known import Known
 from ingest.raw.landing import RACY
 from ingest.sources import json_store, sqlite_store
 

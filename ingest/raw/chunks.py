@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import dataclass
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ log as they are, copies them to the row group that is not full, and compresses t
 """
 
 _PAYLOAD = "payload"
+_FIRST_LOADED_AT = "first_loaded_at"
 
 _SCHEMA = pa.schema(
     [
@@ -35,9 +37,12 @@ _SCHEMA = pa.schema(
         ("origin", pa.string()),
         ("modified_us", pa.int64()),
         ("size_bytes", pa.int64()),
-        ("first_loaded_at", pa.timestamp("us")),
+        (_FIRST_LOADED_AT, pa.timestamp("us")),
     ]
 )
+
+_fields = attrgetter(*(name for name in _SCHEMA.names if name not in (_PAYLOAD, _FIRST_LOADED_AT)))
+"""What the other columns take of a document, under the same names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +98,16 @@ class Chunk:
 
     def add(self, document: Document) -> bool:
         """Take a document; return false, and take nothing, where its payload does not fit."""
-        _, document_id, session, message, payload, payload_hash, origin, time, size, is_known, _ = document
         begin = self._end
-        end = begin + len(payload)
+        end = begin + len(document.payload)
         if end > len(self._buffer):
             return False
-        self._buffer[begin:end] = payload
+        self._buffer[begin:end] = document.payload
         self._ends.append(end)
         self._end = end
-        self._rows.append((document_id, session, message, payload_hash, origin, time, size))
-        if is_known:
-            self._known.append(document_id)
+        self._rows.append(_fields(document))
+        if document.is_known:
+            self._known.append(document.document_id)
         return True
 
     def close(self) -> Rows:

@@ -21,16 +21,9 @@ from ingest import __version__
 from ingest.artifacts import NodeResult, Run
 from ingest.raw import chunks, masking
 from ingest.raw.chunks import Buffers, Chunk, Rows
-from ingest.raw.documents import (
-    ENTITIES,
-    Document,
-    Entity,
-    Known,
-    Rejection,
-    Source,
-    UnreadableError,
-    reject,
-)
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Source, reject
+from ingest.raw.json_text import UnreadableError
+from ingest.raw.known import Known
 from ingest.sync_state import Transition
 
 CATALOG = "opencode"

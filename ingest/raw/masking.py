@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from ingest.raw import assignments, candidates
 from ingest.raw.assignments import Assignment
-from ingest.raw.documents import JsonValue, canonical
 from ingest.raw.escapes import View, readable
 from ingest.raw.evidence import Evidence
+from ingest.raw.json_text import JsonValue, canonical
 
 RULES_FILE = "secret_rules.toml"
 

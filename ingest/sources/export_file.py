@@ -7,16 +7,15 @@ from ingest.errors import SourceError
 from ingest.raw.documents import (
     Document,
     Entity,
-    JsonValue,
-    Known,
     Rejection,
     Seen,
     Source,
-    UnreadableError,
     file_microseconds,
     make_document,
     reject,
 )
+from ingest.raw.json_text import JsonValue, UnreadableError
+from ingest.raw.known import Known
 from ingest.sources import export_text
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ingest.raw.documents import JsonValue, UnreadableError, parse
+from ingest.raw.json_text import JsonValue, UnreadableError, parse
 
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _SAMPLE_BYTES = 1024

@@ -14,17 +14,16 @@ from ingest.errors import SourceError
 from ingest.raw.documents import (
     Document,
     Entity,
-    Known,
-    Met,
     Rejection,
     Seen,
     Source,
-    UnreadableError,
     check_size,
     file_microseconds,
     make_document,
     reject,
 )
+from ingest.raw.json_text import UnreadableError
+from ingest.raw.known import Known, Met
 
 TREE = "storage"
 

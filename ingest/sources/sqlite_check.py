@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from ingest.errors import DamagedError
-from ingest.raw.documents import Met
+from ingest.raw.known import Met
 
 
 def require_sound(connection: sqlite3.Connection, table: str) -> None:

@@ -8,17 +8,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ingest.errors import DamagedError
-from ingest.raw.documents import (
-    NEW,
-    Document,
-    Entity,
-    Known,
-    Met,
-    Rejection,
-    Seen,
-    clock_microseconds,
-    make_document,
-)
+from ingest.raw.documents import Document, Entity, Rejection, Seen, clock_microseconds, make_document
+from ingest.raw.known import NEW, Known, Met
 from ingest.sources.sqlite_check import Ages, Key, require_sound
 from ingest.sources.sqlite_rows import scalar, text
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ingest.raw.documents import JsonValue, UnreadableError, parse
+from ingest.raw.json_text import JsonValue, UnreadableError, parse
 
 Row = dict[str, JsonValue]
 """A row by column: what SQLite gives as bytes is text, or a JSON value (see JSON_COLUMNS)."""

@@ -12,16 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from ingest.errors import DamagedError, SourceError
-from ingest.raw.documents import (
-    Document,
-    Entity,
-    Known,
-    Rejection,
-    Seen,
-    Source,
-    clock_microseconds,
-    make_document,
-)
+from ingest.raw.documents import Document, Entity, Rejection, Seen, Source, clock_microseconds, make_document
+from ingest.raw.known import Known
 from ingest.sources import sqlite_rows
 from ingest.sources.sqlite_check import Ages, require_sound
 from ingest.sources.sqlite_documents import DOCUMENT_TABLES, Table, read_documents

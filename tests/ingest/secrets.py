@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.raw.documents import JsonValue
+from ingest.raw.json_text import JsonValue
 from ingest.raw.masking import RULES_FILE
 from tests.ingest.stores import (
     database,

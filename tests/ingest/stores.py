@@ -17,7 +17,9 @@ from typing import IO
 import duckdb
 
 from ingest.load import LoadResult, Options, load
-from ingest.raw.documents import ENTITIES, Document, Entity, JsonValue, Known, Rejection, Seen, Source
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
+from ingest.raw.json_text import JsonValue
+from ingest.raw.known import Known
 from ingest.settings import Settings
 
 NOBODY = 65534

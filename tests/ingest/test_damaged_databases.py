@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceError
-from ingest.raw.documents import ENTITIES, Document, Entity, Known, Rejection, Source
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Source
+from ingest.raw.known import Known
 from ingest.sources import sqlite_documents, sqlite_store
 from tests.ingest.stores import LONG_AGO_MS, Warehouse, change, database
 

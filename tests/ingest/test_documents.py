@@ -18,18 +18,13 @@ from ingest.raw.documents import (
     REASONS,
     Document,
     Entity,
-    JsonValue,
-    Known,
-    Met,
     Rejection,
-    UnreadableError,
-    canonical,
     clock_microseconds,
-    compact,
     file_microseconds,
     make_document,
-    parse,
 )
+from ingest.raw.json_text import JsonValue, UnreadableError, canonical, compact, parse
+from ingest.raw.known import Known, Met
 
 NEW = Met(is_known=False, version=None, is_duplicate=False)
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceError
-from ingest.raw.documents import JsonValue, Known, Source
+from ingest.raw.documents import Source
+from ingest.raw.json_text import JsonValue
+from ingest.raw.known import Known
 from ingest.sources import export_file, export_text
 from tests.ingest.stores import Warehouse, message, nothing_known, part, read_all, session, write
 

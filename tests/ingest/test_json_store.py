@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import SourceError
-from ingest.raw.documents import MAX_DOCUMENT_BYTES, Known, Rejection, Source
+from ingest.raw.documents import MAX_DOCUMENT_BYTES, Rejection, Source
+from ingest.raw.known import Known
 from ingest.sources import json_store
 from tests.ingest.stores import (
     SECRET,

@@ -13,7 +13,8 @@ from ingest import load
 from ingest.errors import IngestError
 from ingest.load import MASS_DELETION, describe
 from ingest.raw import landing
-from ingest.raw.documents import ENTITIES, JsonValue
+from ingest.raw.documents import ENTITIES
+from ingest.raw.json_text import JsonValue
 from tests.ingest.stores import (
     LONG_AGO,
     NOW,

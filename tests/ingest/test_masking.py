@@ -20,7 +20,8 @@ from ingest import cli
 from ingest.errors import IngestError
 from ingest.load import describe
 from ingest.raw import masking
-from ingest.raw.documents import ENTITIES, JsonValue, canonical
+from ingest.raw.documents import ENTITIES
+from ingest.raw.json_text import JsonValue, canonical
 from ingest.raw.masking import Rules, default_rules
 from ingest.settings import from_environment
 from tests.ingest.secrets import assert_nowhere, draw, entries, everything, plant, planted, texts

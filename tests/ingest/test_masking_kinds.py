@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.raw.candidates import Finder, GrowingFinder, HyperscanFinder, Re2Finder
-from ingest.raw.documents import canonical
 from ingest.raw.escapes import readable
+from ingest.raw.json_text import canonical
 from ingest.raw.masking import default_rules
 from tests.ingest.kinds import PLACES, Planted, encoded, harmless, kinds, left, plant
 from tests.ingest.secrets import entries, texts

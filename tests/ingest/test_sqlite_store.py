@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import SourceError
-from ingest.raw.documents import Known, Rejection, Source
+from ingest.raw.documents import Rejection, Source
+from ingest.raw.known import Known
 from ingest.sources import sqlite_file, sqlite_store
 from tests.ingest.stores import (
     FORBIDDEN,

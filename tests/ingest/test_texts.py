@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.raw.documents import JsonValue, canonical
+from ingest.raw.json_text import JsonValue, canonical
 from ingest.texts import marker, without_text
 
 SECRET = "the words that nobody may read"  # noqa: S105
