@@ -14,7 +14,7 @@ from alerts.channels import Channel, as_text, configured, send_in_turn
 from alerts.problems import BEGAN, Problem, changes
 from ingest import health, settings, words
 from ingest.errors import IngestError
-from ingest.raw.landing import record_alerts
+from ingest.raw.records import SentAlert, record_alerts
 from ingest.warehouse import open_warehouse
 
 EXIT_OK, EXIT_NOT_DELIVERED, EXIT_USER_ERROR = 0, 1, 2
@@ -99,7 +99,14 @@ def _tell(
             record_alerts(
                 connection,
                 [
-                    (problem.check_id, channel.name, problem.event, problem.status, problem.since, now)
+                    SentAlert(
+                        check_id=problem.check_id,
+                        channel=channel.name,
+                        event=problem.event,
+                        status=problem.status,
+                        since=problem.since,
+                        sent_at=now,
+                    )
                     for problem in problems
                 ],
             )

@@ -17,7 +17,7 @@ from elementary_report.runner import ArtifactRunner
 from ingest import settings, words
 from ingest.artifacts import MANIFEST, PROJECT, MissingArtifactError, read_runs
 from ingest.errors import IngestError
-from ingest.raw.landing import land_run
+from ingest.raw.dbt_runs import land_run
 from ingest.warehouse import open_warehouse
 
 DAYS = 30

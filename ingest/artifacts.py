@@ -5,7 +5,6 @@ Plain parsing, not dbt's own classes: those cost a second to import, and the loa
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 
 from ingest.errors import IngestError
+from ingest.raw.dbt_runs import NodeResult, Run
 
 PROJECT = "opencode_warehouse"
 MANIFEST, RUN_RESULTS, SOURCES = "manifest.json", "run_results.json", "sources.json"
@@ -29,40 +29,6 @@ _ANEW = f"Run `dbt build` again, {_ELSE}"
 
 class MissingArtifactError(IngestError):
     """No dbt run has left its results in the folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeResult:
-    """What became of one node in one run. Times are UTC, durations milliseconds."""
-
-    unique_id: str
-    resource_type: str
-    name: str
-    status: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    execution_ms: int
-    n_failures: int | None
-    message: str | None
-    max_loaded_at: datetime | None = None
-    age_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of dbt with the results of its nodes."""
-
-    invocation_id: str
-    command: str
-    dbt_version: str
-    project_name: str
-    target_name: str | None
-    selection: str | None
-    started_at: datetime
-    ended_at: datetime
-    elapsed_ms: int
-    is_full_refresh: bool
-    results: tuple[NodeResult, ...]
 
 
 def read_runs(target: Path) -> list[Run]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest import copies, words
 from ingest.copies import Manifest, Progress
 from ingest.errors import IngestError
-from ingest.raw.landing import record_backup
+from ingest.raw.records import record_backup
 from ingest.warehouse import MANIFEST, NothingLoadedError, open_warehouse
 
 FOLDER = "backups"

@@ -40,8 +40,9 @@ from ingest import (
 )
 from ingest.errors import IngestError
 from ingest.load import Options
+from ingest.raw.batch import Counts
+from ingest.raw.dbt_runs import land_run
 from ingest.raw.documents import Source
-from ingest.raw.landing import Counts, land_run
 from ingest.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ import duckdb
 from ingest import copies, trust
 from ingest.errors import IngestError
 from ingest.lock import Patience, writing
-from ingest.raw.landing import CATALOG, COMPRESSION, STORAGE
+from ingest.raw.schema import CATALOG, COMPRESSION, STORAGE
 from ingest.warehouse import attach_in_turn
 
 FREE_SHARE = 0.1

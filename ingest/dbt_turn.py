@@ -16,7 +16,7 @@ from dbt.flags import get_flags
 from ingest import trust
 from ingest.errors import IngestError
 from ingest.lock import Patience, writing
-from ingest.raw.landing import CATALOG
+from ingest.raw.schema import CATALOG
 from ingest.warehouse import attach_in_turn
 
 

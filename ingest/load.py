@@ -11,10 +11,12 @@ import duckdb
 
 from ingest import words
 from ingest.errors import DamagedError, IngestError, SourceError
-from ingest.raw import masking
+from ingest.raw import landed, masking, remasking
+from ingest.raw.batch import Counts
 from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
 from ingest.raw.known import Known
-from ingest.raw.landing import Counts, Landing, record_storage
+from ingest.raw.landing import Landing
+from ingest.raw.records import record_storage
 from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store, links_that_leave
 from ingest.sources import export_file, json_store, sqlite_store
 from ingest.sync_state import PHASE_OF_ENTITY, SyncState
@@ -151,9 +153,9 @@ def load(
     with _warehouse(settings.warehouse, dry_run=options.dry_run, sleep=sleep) as connection:
         started_at = clock()
         with Landing(connection, started_at, dry_run=options.dry_run, mask=settings.mask) as land:
-            found = _find(settings, land, options)
+            found = _find(settings, connection, options)
             result = LoadResult(
-                batch_id=land.begin_batch(),
+                batch_id=land.batch.begin(),
                 warehouse=settings.warehouse,
                 is_dry_run=options.dry_run,
                 is_sample=found.is_sample,
@@ -161,12 +163,13 @@ def load(
                 ended_at=started_at,
                 problems=found.problems,
             )
-            if not found.is_sample and (n_forgotten := land.forget_sample()):
+            n_forgotten = 0 if found.is_sample else landed.forget_sample(connection, dry_run=options.dry_run)
+            if n_forgotten:
                 result.notes.append(f"The sample's {n_forgotten:,} documents made room for your own history.")
             report = _Report(
                 land, state or SyncState(None if options.dry_run else settings.warehouse, clock), progress
             )
-            _mask_landed(land, settings, report, result)
+            _mask_landed(connection, land, report, result)
             for source in found.sources:
                 result.add(_load_source(source, land, options, report, result.rejections))
             for source in found.missing:
@@ -175,7 +178,7 @@ def load(
                 report.enter("idle")
             result.ended_at = clock()
             n_failed = sum(one.status in UNREAD for one in result.sources)
-            land.end_batch(result.ended_at, result.counts, len(result.sources), n_failed)
+            land.batch.end(result.ended_at, result.counts, len(result.sources), n_failed)
         if not options.dry_run:
             record_storage(connection, result.ended_at, measure_storage(settings.warehouse))
     return result
@@ -192,7 +195,7 @@ class _Report:
         self._n_before = 0
         self._n_of_source = 0
         self.enter("init")
-        state.update(batch_id=land.batch_id)
+        state.update(batch_id=land.batch.id)
 
     def at(self, source: Source, entity: str, counts: Counts) -> None:
         """Say that a document of this entity was met."""
@@ -216,17 +219,19 @@ class _Report:
         """Say that a phase begins."""
         if phase != self._state.phase:
             self._state.enter(phase, **progress)
-        self._land.record_phases(self._state.take())
+        self._land.batch.record_phases(self._state.take())
 
 
-def _mask_landed(land: Landing, settings: Settings, report: _Report, result: LoadResult) -> None:
+def _mask_landed(
+    connection: duckdb.DuckDBPyConnection, land: Landing, report: _Report, result: LoadResult
+) -> None:
     """Mask what was landed under other rules, and say what a load without masking leaves masked."""
-    if not settings.mask and land.was_masked():
+    if land.rules is None and remasking.was_masked(connection):
         result.notes.append(
             "Secrets are landed as they are from now on. What is landed masked stays masked until it changes."
         )
     n_changed = 0
-    for _entity, n, masked in land.mask_landed():
+    for _entity, n, masked in remasking.mask_landed(connection, land.batch, land.rules, result.started_at):
         n_changed += n
         result.counts.add_masked(masked)
         report.masking(n_changed)
@@ -261,13 +266,13 @@ class _Found:
     is_sample: bool = False
 
 
-def _find(settings: Settings, land: Landing, options: Options) -> _Found:
+def _find(settings: Settings, connection: duckdb.DuckDBPyConnection, options: Options) -> _Found:
     """Look into the stores; where no store is named and none is found, into the sample.
 
     Raises IngestError where there is nothing to load.
     """
     found = _Found([], [], [])
-    landed = land.sources(settings.machine)
+    recorded = landed.sources(connection, settings.machine)
     for store in settings.stores:
         try:
             sources = find_sources([store], settings.machine)
@@ -279,7 +284,7 @@ def _find(settings: Settings, land: Landing, options: Options) -> _Found:
             "store of its own."
             for link in links_that_leave(store)
         )
-        missing = [one for one in landed if is_of_store(one, store) and one not in sources]
+        missing = [one for one in recorded if is_of_store(one, store) and one not in sources]
         found.sources.extend(one for one in sources if one not in found.sources)
         found.missing.extend(one for one in missing if one not in found.missing)
         if not sources:
@@ -291,7 +296,7 @@ def _find(settings: Settings, land: Landing, options: Options) -> _Found:
     found.missing = [one for one in found.missing if one not in found.sources]
     if found.sources or (found.missing and options.accept_deletions):
         return found
-    has_history = land.has_history()
+    has_history = landed.has_history(connection)
     if settings.is_default_store and settings.fallback is not None and not has_history:
         sample = find_sources([settings.fallback], SAMPLE_MACHINE, is_sample=True)
         if sample:

@@ -20,7 +20,7 @@ from ingest.briefly import briefly, without_texts
 from ingest.compaction import compact
 from ingest.errors import IngestError
 from ingest.lock import Patience, lent, writing
-from ingest.raw.landing import land_run
+from ingest.raw.dbt_runs import land_run
 from ingest.settings import Settings
 from ingest.warehouse import open_warehouse
 

@@ -11,7 +11,7 @@ import duckdb
 
 from ingest import words
 from ingest.errors import IngestError
-from ingest.raw.landing import record_query_timings, record_storage
+from ingest.raw.records import record_query_timings, record_storage
 from ingest.warehouse import measure_storage, open_warehouse
 
 RUNS = 21

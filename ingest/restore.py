@@ -15,7 +15,8 @@ from ingest import backup, copies, retention, trust, words
 from ingest.copies import Contents, Progress
 from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience, writing
-from ingest.raw.landing import carry_over, ensure_raw
+from ingest.raw.records import carry_over
+from ingest.raw.schema import ensure_raw
 from ingest.warehouse import attach_in_turn, open_warehouse
 
 REPLACED = "replaced"

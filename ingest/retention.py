@@ -15,7 +15,7 @@ from ingest.copies import Progress
 from ingest.raw.chunks import CHUNK_ROWS
 from ingest.raw.documents import ENTITIES, Entity
 from ingest.raw.json_text import canonical
-from ingest.raw.landing import begin_removal, end_removal, record_removal, remove_texts
+from ingest.raw.removals import begin_removal, end_removal, record_removal, remove_texts
 from ingest.releases import releases
 from ingest.texts import without_text
 from ingest.warehouse import NothingLoadedError, open_warehouse

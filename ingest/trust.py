@@ -13,7 +13,7 @@ import duckdb
 
 from ingest import words
 from ingest.errors import IngestError
-from ingest.raw.landing import CATALOG, MIGRATIONS, migrate, raw_version
+from ingest.raw.schema import CATALOG, MIGRATIONS, migrate, raw_version
 
 OUR_VIEWS = frozenset(
     {

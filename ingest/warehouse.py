@@ -13,7 +13,7 @@ import duckdb
 from ingest import trust, words
 from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience, writing
-from ingest.raw.landing import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version, use
+from ingest.raw.schema import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version, use
 
 MANIFEST = "manifest.json"
 """Lies beside every copy of a warehouse, be it a backup or a release."""

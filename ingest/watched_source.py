@@ -13,7 +13,7 @@ from ingest.raw.chunks import CHUNK_ROWS, PIECE_BYTES
 from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
 from ingest.raw.json_text import compact
 from ingest.raw.known import Known
-from ingest.raw.landing import RACY
+from ingest.raw.landed import RACY
 from ingest.sources import json_store, sqlite_store
 
 HALF_WRITTEN = frozenset({"empty", "truncated", "not_json", "not_utf8"})

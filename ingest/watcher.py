@@ -22,8 +22,10 @@ from ingest import words
 from ingest.errors import IngestError, SourceError
 from ingest.load import UNREAD, Options, load
 from ingest.lock import BusyError, Patience, holding, watch_lock_path, writing
+from ingest.raw import landed
+from ingest.raw.batch import Batch, Counts
 from ingest.raw.documents import Source
-from ingest.raw.landing import Counts, Landing
+from ingest.raw.landing import Landing
 from ingest.settings import Settings, find_sources
 from ingest.sources import json_store
 from ingest.sync_state import SyncState
@@ -170,18 +172,19 @@ class Watcher:
         """Read what is landed of the sources: from here on it is known without the warehouse."""
         while True:
             try:
-                with self._landing() as land:
+                with self._opened() as connection:
                     self._watched = {
                         source: WatchedSource(
                             source,
-                            land.known(source, schema, rehash=False),
+                            landed.known(connection, source, schema, rehash=False),
                             schema,
                             self._watched.get(source),
                         )
                         for source in sources
-                        for schema in [land.schema_version(source)]
+                        for schema in [landed.schema_version(connection, source)]
                     }
-                    self._newest_batch, self._batch_began = land.newest_batch(), 0.0
+                    self._newest_batch = Batch(connection, self._clock()).newest()
+                    self._batch_began = 0.0
                     self._file = _identity(self._settings.warehouse)
             except _FAILURES as error:
                 self._pause(self._retry_after(error))
@@ -240,12 +243,12 @@ class Watcher:
         # A build knows what is new by its batch: one that a build may have read never goes on.
         is_as_left = _written(self._settings.warehouse) == self._left_as
         with self._landing() as land:
-            if land.newest_batch() != self._newest_batch:
+            if land.batch.newest() != self._newest_batch:
                 raise _OvertakenError
             goes_on = is_as_left and self._batch_began > 0 and began - self._batch_began < BATCH_S
-            self._newest_batch = land.begin_batch(self._newest_batch if goes_on else None)
+            self._newest_batch = land.batch.begin(self._newest_batch if goes_on else None)
             self._batch_began = self._batch_began if goes_on else began
-            self._record(land)
+            self._record(land.batch)
             land.begin_source(watched.source)
             for document in found.documents:
                 land.put(document)
@@ -259,7 +262,7 @@ class Watcher:
                 is_complete=found.has_all_rejections,
             )
             n_failed = sum(one.status in UNREAD for one in self._watched.values())
-            land.end_batch(self._clock(), counts, len(self._watched), n_failed)
+            land.batch.end(self._clock(), counts, len(self._watched), n_failed)
         self._n_commits += 1
         self._is_dirty = self._is_dirty or counts.written + counts.deleted > 0
         self._state.update(batch_id=self._newest_batch, committed_at=self._clock().isoformat())
@@ -280,28 +283,33 @@ class Watcher:
     def _record_phases(self) -> None:
         """Commit the phases that came since the last commit; where that fails, the next commit has them."""
         try:
-            with self._landing() as land:
-                land.batch_id = self._newest_batch
-                self._record(land)
+            with self._opened() as connection:
+                self._record(Batch(connection, self._clock(), number=self._newest_batch))
         except _FAILURES as error:
             self._tell(_reason(error))
 
-    def _record(self, land: Landing) -> None:
+    def _record(self, batch: Batch) -> None:
         transitions = self._state.take()
         try:
-            land.record_phases(transitions)
+            batch.record_phases(transitions)
         except BaseException:
             self._state.give_back(transitions)
             raise
 
     @contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield the warehouse, and note how it is left."""
+        with open_warehouse(self._settings.warehouse, wait_s=0) as connection:
+            yield connection
+        self._left_as = _written(self._settings.warehouse)
+
+    @contextmanager
     def _landing(self) -> Iterator[Landing]:
         with (
-            open_warehouse(self._settings.warehouse, wait_s=0) as connection,
+            self._opened() as connection,
             Landing(connection, self._clock(), mask=self._settings.mask) as land,
         ):
             yield land
-        self._left_as = _written(self._settings.warehouse)
 
     def _build_if_due(self) -> None:
         every = self._options.build_every

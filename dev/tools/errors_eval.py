@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 
 from ingest import trust
-from ingest.raw.landing import attach, use
+from ingest.raw.schema import attach, use
 
 PROJECT = Path(__file__).resolve().parents[2]
 LABELLED = PROJECT / "tests" / "fixtures" / "errors" / "collected.jsonl"

@@ -118,14 +118,14 @@ def killed(warehouse: Warehouse, store: Path) -> None:
     """Kill a load of a store in its midst, holding the lock."""
     code = (
         "import os, signal\n"
-        "from ingest.raw import chunks, landing\n"
+        "from ingest.raw import chunks, writer\n"
         "from ingest.cli import main\n"
-        "chunks.CHUNK_ROWS, write, done = 100, landing.Landing._write, []\n"
+        "chunks.CHUNK_ROWS, write, done = 100, writer.Writer._write, []\n"
         "def dying(*arguments, is_last):\n"
         "    done.append(write(*arguments, is_last=is_last))\n"
         "    if len(done) == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return done[-1]\n"
-        "landing.Landing._write = dying\n"
+        "writer.Writer._write = dying\n"
         "main(['load'])\n"
     )
     environment = {"OPENCODE_STORE": str(store), "OPENCODE_WAREHOUSE": str(warehouse.path)}

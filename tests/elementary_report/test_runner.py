@@ -11,9 +11,8 @@ import pytest
 
 from elementary_report import cli, page
 from elementary_report.runner import ArtifactRunner
-from ingest.artifacts import NodeResult, Run
 from ingest.errors import IngestError
-from ingest.raw.landing import land_run
+from ingest.raw.dbt_runs import NodeResult, Run, land_run
 from ingest.warehouse import open_warehouse, scratch_warehouse
 
 OURS = "opencode_warehouse"

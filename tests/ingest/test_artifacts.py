@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest import artifacts
 from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.raw.landing import RESULTS_KEPT, land_run
+from ingest.raw.dbt_runs import RESULTS_KEPT, NodeResult, Run, land_run
 from ingest.warehouse import scratch_warehouse
 from tests.ingest.stores import NOW, SECRET, Warehouse
 
@@ -209,8 +209,8 @@ def test_results_are_kept_for_ninety_days_and_invocations_for_ever() -> None:
             ("young", RESULTS_KEPT),
             ("new", 0 * RESULTS_KEPT),
         ):
-            result = artifacts.NodeResult("model.p.a", "model", "a", "success", NOW, NOW, 1, None, None)
-            run = artifacts.Run(name, "run", "1", "p", None, None, NOW - age, NOW - age, 1, False, (result,))
+            result = NodeResult("model.p.a", "model", "a", "success", NOW, NOW, 1, None, None)
+            run = Run(name, "run", "1", "p", None, None, NOW - age, NOW - age, 1, False, (result,))
             assert land_run(connection, run, NOW)
         kept = connection.execute("select invocation_id from raw.dbt_results order by 1").fetchall()
         assert kept == [("new",), ("young",)]
@@ -218,8 +218,8 @@ def test_results_are_kept_for_ninety_days_and_invocations_for_ever() -> None:
 
 
 def test_a_run_lands_whole_or_not_at_all() -> None:
-    result = artifacts.NodeResult("model.p.a", "model", "a", "success", NOW, NOW, 1 << 70, None, None)
-    run = artifacts.Run("broken", "run", "1", "p", None, None, NOW, NOW, 1, False, (result,))
+    result = NodeResult("model.p.a", "model", "a", "success", NOW, NOW, 1 << 70, None, None)
+    run = Run("broken", "run", "1", "p", None, None, NOW, NOW, 1, False, (result,))
     with scratch_warehouse() as connection:
         with pytest.raises(OverflowError):
             land_run(connection, run, NOW)

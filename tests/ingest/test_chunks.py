@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ingest.raw import chunks
 from ingest.raw.chunks import Buffers, Chunk
 from ingest.raw.documents import Document, Entity, Source
-from ingest.raw.landing import CHUNKS_IN_FLIGHT, Landing
+from ingest.raw.landing import Landing
+from ingest.raw.writer import CHUNKS_IN_FLIGHT, Writer
 from ingest.warehouse import open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW
 
@@ -39,7 +40,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def landing() -> Iterator[Landing]:
     with scratch_warehouse() as connection, Landing(connection, NOW, mask=False) as land:
-        land.begin_batch()
+        land.batch.begin()
         yield land
 
 
@@ -55,7 +56,7 @@ def landed(land: Landing, source: Source) -> dict[tuple[str, str], str]:
     return {(entity, document_id): payload for entity, document_id, payload in rows}
 
 
-class Slow(Landing):
+class Slow(Writer):
     """Looks at its rows again a moment after they were landed."""
 
     def _write(
@@ -68,10 +69,13 @@ class Slow(Landing):
         return result
 
 
-def test_every_payload_lands_as_it_is_however_it_falls_into_chunks(small: None) -> None:
+def test_every_payload_lands_as_it_is_however_it_falls_into_chunks(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.raw.landing.Writer", Slow)
     n_sources = 0
-    with scratch_warehouse() as connection, Slow(connection, NOW, mask=False) as land:
-        land.begin_batch()
+    with scratch_warehouse() as connection, Landing(connection, NOW, mask=False) as land:
+        land.batch.begin()
 
         @given(st.lists(st.tuples(entities, texts), min_size=1, max_size=40))
         def check(put: list[tuple[Entity, str]]) -> None:
@@ -113,20 +117,20 @@ def test_a_chunk_ends_without_room_and_a_transaction_where_a_row_group_is_full(
     expected: list[list[int]],
 ) -> None:
     transactions: list[list[int]] = [[]]
-    write, commit = Landing._write, Landing._commit
+    write, commit = Writer._write, Writer._commit
 
     def noting(
-        self: Landing, rows: chunks.Rows, source_id: str, *, is_last: bool
+        self: Writer, rows: chunks.Rows, source_id: str, *, is_last: bool
     ) -> tuple[int, int, Mapping[str, int]]:
         transactions[-1].append(len(rows.table))
         return write(self, rows, source_id, is_last=is_last)
 
-    def ending(self: Landing) -> None:
+    def ending(self: Writer) -> None:
         transactions.append([])
         commit(self)
 
-    monkeypatch.setattr(Landing, "_write", noting)
-    monkeypatch.setattr(Landing, "_commit", ending)
+    monkeypatch.setattr(Writer, "_write", noting)
+    monkeypatch.setattr(Writer, "_commit", ending)
     source = Source("box", "json", Path("/store"))
     landing.begin_source(source)
     for n, size in enumerate(sizes):
@@ -143,7 +147,7 @@ def test_a_row_group_of_several_chunks_goes_past_the_log(
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 1_000_000)
     path = tmp_path / "opencode.duckdb"
     with open_warehouse(path) as connection, Landing(connection, NOW, mask=False) as land:
-        land.begin_batch()
+        land.batch.begin()
         source = Source("box", "json", Path("/store"))
         land.begin_source(source)
         for n in range(2 * chunks.CHUNK_ROWS):
@@ -201,12 +205,12 @@ def test_the_buffer_of_a_commit_that_failed_is_not_used_again(
 
     monkeypatch.setattr(Chunk, "close", noting)
     with scratch_warehouse() as connection, Landing(connection, NOW, mask=False) as land:
-        land.begin_batch()
+        land.batch.begin()
         source = Source("box", "json", Path("/store"))
         land.begin_source(source)
         for n in range(ROWS):
             land.put(document(n, "first"))
-        monkeypatch.setattr(land, "_write", fail)
+        monkeypatch.setattr(land._writer, "_write", fail)
         for n in range(ROWS, 2 * ROWS):
             land.put(document(n, "second"))
         with pytest.raises(duckdb.IOException, match="the disk is full"):
@@ -214,5 +218,5 @@ def test_the_buffer_of_a_commit_that_failed_is_not_used_again(
         failed = filled[1]
 
         assert bytes(failed[:8]) == b'"second"'
-        assert all(buffer is not failed for buffer in land._buffers._free)
+        assert all(buffer is not failed for buffer in land._writer._buffers._free)
         assert list(landed(land, source).values()) == ['"first"'] * ROWS

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.raw import chunks
-from ingest.raw.landing import Landing
+from ingest.raw.writer import Writer
 from tests.ingest.stores import (
     NOW,
     Warehouse,
@@ -29,12 +29,15 @@ from tests.ingest.stores import (
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ingest.raw import chunks, landing
+from ingest.raw import batch, chunks, landing, rejections, writer
 from ingest.cli import main
 
 method, n, when, *arguments = sys.argv[1:]
 chunks.CHUNK_ROWS = 20
-original, calls = getattr(landing.Landing, method), []
+owners = {"begin": batch.Batch, "end": batch.Batch, "settle": rejections.Rejections,
+    "_commit": writer.Writer, "_write": writer.Writer}
+owner = owners.get(method, landing.Landing)
+original, calls = getattr(owner, method), []
 
 def counted(*args, **kwargs):
     calls.append(1)
@@ -45,7 +48,7 @@ def counted(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     return result
 
-setattr(landing.Landing, method, counted)
+setattr(owner, method, counted)
 sys.exit(main(arguments))
 """
 
@@ -101,8 +104,8 @@ def comparable(warehouse: Warehouse, root: Path) -> Comparable:
 @pytest.mark.parametrize(
     ("state", "method", "n", "when", "status"),
     [
-        ("new", "begin_batch", 1, "before", None),
-        ("new", "begin_batch", 1, "after", "interrupted"),
+        ("new", "begin", 1, "before", None),
+        ("new", "begin", 1, "after", "interrupted"),
         ("new", "begin_source", 1, "after", "interrupted"),
         ("new", "_commit", 1, "before", "interrupted"),
         ("new", "_commit", 1, "after", "interrupted"),
@@ -111,16 +114,16 @@ def comparable(warehouse: Warehouse, root: Path) -> Comparable:
         ("new", "_write", 1, "before", "interrupted"),
         ("new", "_write", 8, "after", "interrupted"),
         ("new", "end_source", 1, "before", "interrupted"),
-        ("new", "_settle_rejections", 1, "after", "interrupted"),
+        ("new", "settle", 1, "after", "interrupted"),
         ("new", "end_source", 1, "after", "interrupted"),
-        ("new", "_settle_rejections", 2, "before", "interrupted"),
-        ("new", "end_batch", 1, "before", "interrupted"),
-        ("new", "end_batch", 1, "after", "completed"),
+        ("new", "settle", 2, "before", "interrupted"),
+        ("new", "end", 1, "before", "interrupted"),
+        ("new", "end", 1, "after", "completed"),
         ("aged", "_commit", 1, "after", "interrupted"),
         ("aged", "_commit", 2, "after", "interrupted"),
         ("aged", "_write", 4, "after", "interrupted"),
-        ("aged", "_settle_rejections", 1, "after", "interrupted"),
-        ("aged", "end_batch", 1, "before", "interrupted"),
+        ("aged", "settle", 1, "after", "interrupted"),
+        ("aged", "end", 1, "before", "interrupted"),
     ],
 )
 def test_a_killed_load_is_completed_by_the_next(
@@ -163,25 +166,25 @@ def test_a_load_that_fails_at_any_commit_is_completed_by_the_next(
 ) -> None:
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 20)
     root = store(tmp_path / "store")
-    commit = Landing._commit
+    commit = Writer._commit
 
     for n in range(30):
         calls = iter(range(100))
 
-        def fail(self: Landing, n: int = n, calls: Iterator[int] = calls) -> None:
+        def fail(self: Writer, n: int = n, calls: Iterator[int] = calls) -> None:
             if next(calls) == n:
                 raise ZeroDivisionError
             commit(self)
 
         warehouse = Warehouse(tmp_path / str(n) / "opencode.duckdb")
-        monkeypatch.setattr(Landing, "_commit", fail)
+        monkeypatch.setattr(Writer, "_commit", fail)
         try:
             warehouse.load(root)
         except ZeroDivisionError:
             pass
         else:
             break
-        monkeypatch.setattr(Landing, "_commit", commit)
+        monkeypatch.setattr(Writer, "_commit", commit)
         assert warehouse.value("select status from raw.load_batches") == "running"
         warehouse.load(root)
         assert comparable(warehouse, root) == undisturbed["new"]

@@ -12,7 +12,7 @@ import pytest
 from ingest import load
 from ingest.errors import IngestError
 from ingest.load import MASS_DELETION, describe
-from ingest.raw import landing
+from ingest.raw import rejections
 from ingest.raw.documents import ENTITIES
 from ingest.raw.json_text import JsonValue
 from tests.ingest.stores import (
@@ -551,7 +551,7 @@ def test_a_sample_whose_load_was_killed_goes_as_well(
 ) -> None:
     sample = json_tree(tmp_path / "sample", session_id="ses_sample")
     with monkeypatch.context() as patch:
-        patch.setattr(landing.Landing, "_settle_rejections", lambda *_, **__: 1 / 0)
+        patch.setattr(rejections.Rejections, "settle", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             warehouse.load(tmp_path / "store", fallback=sample)
     assert warehouse.value("select count(*) from raw.sessions") == 1

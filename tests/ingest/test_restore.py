@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.lock import BusyError
-from ingest.raw.landing import record_alerts
+from ingest.raw.records import SentAlert, record_alerts
 from ingest.restore import Restored, restore
 from ingest.retention import prune
 from ingest.warehouse import open_warehouse
@@ -318,9 +319,10 @@ def test_a_disk_that_fills_up_leaves_the_warehouse_as_it_was(loaded: Warehouse) 
 
 def test_what_the_warehouse_knows_of_its_backups_and_alerts_is_kept(loaded: Warehouse) -> None:
     second = back_up(loaded.path, loaded.path.parents[1] / "disk", clock=lambda: LATER)
-    told = ("error_rate", "slack", "began", "WARN", LATER.replace(tzinfo=None), LATER.replace(tzinfo=None))
+    sent = SentAlert("error_rate", "slack", "began", "WARN", LATER, LATER)
+    told = (*astuple(sent)[:4], LATER.replace(tzinfo=None), LATER.replace(tzinfo=None))
     with open_warehouse(loaded.path) as connection:
-        record_alerts(connection, [told])
+        record_alerts(connection, [sent])
     paths = "select path from raw.backups order by made_at"
     noted = loaded.query(paths)
     assert len(noted) == 2

@@ -13,7 +13,7 @@ import pytest
 from ingest.backup import back_up
 from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.raw.landing import MIGRATIONS
+from ingest.raw.schema import MIGRATIONS
 from ingest.releases import publish
 from ingest.retention import Pruned, prune
 from ingest.warehouse import open_warehouse

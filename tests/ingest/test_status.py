@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import IngestError
 from ingest.lock import program
-from ingest.raw.landing import attach, use
+from ingest.raw.schema import attach, use
 from ingest.status import describe, rows, status
 from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import open_warehouse

@@ -19,9 +19,11 @@ import pytest
 from ingest import sync_state, words
 from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience
-from ingest.raw import landing
+from ingest.raw import landed, schema, writer
+from ingest.raw.batch import Counts
 from ingest.raw.documents import ENTITIES, Document, Rejection, Source
-from ingest.raw.landing import CATALOG, MIGRATIONS, Counts, Landing, ensure_raw, raw_version
+from ingest.raw.landing import Landing
+from ingest.raw.schema import CATALOG, MIGRATIONS, ensure_raw, raw_version
 from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import NothingLoadedError, attach_in_turn, open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, without_rights
@@ -95,13 +97,13 @@ def test_the_schema_is_made_once_and_again_without_harm(made: Path) -> None:
 def test_a_migration_that_is_new_is_applied_and_one_that_fails_is_not_half_applied(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "MIGRATIONS", (*MIGRATIONS, ("create table raw.more (x int)", "not sql")))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, ("create table raw.more (x int)", "not sql")))
     with pytest.raises(duckdb.ParserException), open_warehouse(made):
         pass
-    monkeypatch.setattr(landing, "MIGRATIONS", (*MIGRATIONS, ("create table raw.more (x int)",)))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, ("create table raw.more (x int)",)))
     with open_warehouse(made) as connection:
         assert raw_version(connection) == len(MIGRATIONS) + 1
-    monkeypatch.setattr(landing, "MIGRATIONS", MIGRATIONS)
+    monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS)
     with pytest.raises(IngestError, match="made by a newer version"), open_warehouse(made):
         pass
 
@@ -222,13 +224,13 @@ def test_documents_need_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     with scratch_warehouse() as connection, Landing(connection, NOW) as land:
         with pytest.raises(RuntimeError, match=r"begin_source\(\) comes first"):
             land.end_source({}, None, "ok", None)
-        assert not land.has_history()
-        assert land.sources("box") == []
+        assert not landed.has_history(connection)
+        assert landed.sources(connection, "box") == []
 
 
 def test_documents_and_rejections_are_counted() -> None:
     with scratch_warehouse() as connection, Landing(connection, NOW) as land:
-        land.begin_batch()
+        land.batch.begin()
         land.begin_source(Source("box", "json", Path("/store")))
         for n in range(5):
             land.put(Document("parts", f"prt_{n}", None, None, b'{"a":1}', "hash", "x", None, 7, False, 0))
@@ -297,12 +299,12 @@ def test_words_are_printable_and_counted() -> None:
 def test_landing_leaves_the_settings_of_the_connection_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(landing, "COMMITS_PER_EMPTYING", 1)
+    monkeypatch.setattr(writer, "COMMITS_PER_EMPTYING", 1)
     settings = "select split(current_setting('memory_limit'), ' '), current_setting('threads')"
     with open_warehouse(tmp_path / "opencode.duckdb") as connection:
         (((size, unit), n_threads),) = connection.execute(settings).fetchall()
         with Landing(connection, NOW) as land:
-            land.begin_batch()
+            land.batch.begin()
             land.begin_source(Source("box", "json", Path("/store")))
             land.put(Document("parts", "prt_1", None, None, b'{"a":1}', "hash", "x", None, 7, False, 0))
             land.end_source({}, None, "ok", None)
@@ -315,7 +317,7 @@ def test_large_documents_are_landed_whatever_the_cache_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Their row group is not full, so a checkpoint that comes later has to hold all of it in memory."""
-    monkeypatch.setattr(landing, "COMMITS_PER_EMPTYING", 1)
+    monkeypatch.setattr(writer, "COMMITS_PER_EMPTYING", 1)
     text = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(250_000))
     payload = b'{"text":"' + text + b'"}'
     source = Source("box", "json", Path("/store"))
@@ -324,7 +326,7 @@ def test_large_documents_are_landed_whatever_the_cache_keeps(
             open_warehouse(tmp_path / "opencode.duckdb") as connection,
             Landing(connection, NOW, mask=False) as land,
         ):
-            land.begin_batch()
+            land.batch.begin()
             land.begin_source(source)
             for n in range(6):
                 one = f"prt_{batch}_{n}"

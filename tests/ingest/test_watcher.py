@@ -22,7 +22,7 @@ from ingest import pipeline, tree_events, watched_source, watcher
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.lock import BusyError, program, writing
-from ingest.raw.landing import Landing
+from ingest.raw.writer import Writer
 from ingest.settings import Settings
 from ingest.status import describe, status
 from ingest.sync_state import read_status
@@ -560,14 +560,14 @@ def test_a_full_disk_passes(
     warehouse: Warehouse, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     is_full = threading.Event()
-    commit = Landing._commit
+    commit = Writer._commit
 
-    def refuse(self: Landing) -> None:
+    def refuse(self: Writer) -> None:
         if is_full.is_set():
             raise OSError(28, "No space left on device")
         commit(self)
 
-    monkeypatch.setattr(Landing, "_commit", refuse)
+    monkeypatch.setattr(Writer, "_commit", refuse)
     with watching(warehouse, root) as watch:
         is_full.set()
         write(part_file(root, *PART), part(*PART, text="in the end"))
