@@ -27,6 +27,7 @@ from ingest import (
     doctor,
     health,
     load,
+    load_result,
     logs,
     pipeline,
     query_timings,
@@ -35,15 +36,15 @@ from ingest import (
     retention,
     settings,
     status,
-    watcher,
     words,
 )
 from ingest.errors import IngestError
 from ingest.load import Options
 from ingest.raw.batch import Counts
 from ingest.raw.dbt_runs import land_run
-from ingest.raw.documents import Source
+from ingest.sources.source import Source
 from ingest.warehouse import open_warehouse
+from ingest.watch import watcher
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +286,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 def _load(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     with _progress() as progress:
         result = load.load(configured, _options(arguments), progress)
-    _print(arguments, result.as_json(), load.describe(result))
+    _print(arguments, result.as_json(), load_result.describe(result))
     return EXIT_PROBLEMS if result.needs_user else EXIT_OK
 
 

@@ -1,6 +1,5 @@
 """What of OpenCode is found where, which versions, what is missing, and why the result may be empty."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,15 +7,12 @@ from typing import Literal
 
 from ingest import words
 from ingest.errors import IngestError, SourceError
-from ingest.raw.documents import Source
-from ingest.raw.json_text import UnreadableError, parse
-from ingest.settings import DATABASES, Settings, data_root, find_sources
-from ingest.sources import json_store, sqlite_store
-from ingest.sources.sqlite_store import Census
+from ingest.settings import Settings, data_root
+from ingest.sources.discovery import find_sources
+from ingest.sources.source import Census, Source
+from ingest.sources.sqlite_store import DATABASES
 from ingest.status import rows, status
 from ingest.warehouse import NothingLoadedError
-
-MAX_VERSION_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +83,12 @@ def _nothing_at(store: Path) -> Finding:
 
 def _examine_source(source: Source, censuses: list[tuple[Source, Census]]) -> list[Finding]:
     try:
-        if source.kind == "export":
-            return [Finding("ok", f"Export file {source.root} ({words.size(source.root.stat().st_size)}).")]
-        census = _count_tree(source) if source.kind == "json" else sqlite_store.census(source)
+        census = source.census()
+        if census is None:
+            return [Finding("ok", f"{source.title} ({words.size(source.root.stat().st_size)}).")]
     except (SourceError, OSError) as error:
         return [Finding("problem", str(error))]
     censuses.append((source, census))
-    where = (
-        f"JSON tree {source.root / json_store.TREE}" if source.kind == "json" else f"Database {source.root}"
-    )
     written = ", ".join(f"{version} ({words.count(n, 'session')})" for version, n in census.versions)
     held = ", ".join(
         words.count(census.counts[kind], noun)
@@ -107,38 +100,13 @@ def _examine_source(source: Source, censuses: list[tuple[Source, Census]]) -> li
         )
         if census.counts[kind] or kind == "session"
     )
-    findings = [Finding("ok", f"{where}: {held}{f'; created by OpenCode {written}' if written else ''}.")]
+    findings = [
+        Finding("ok", f"{source.title}: {held}{f'; created by OpenCode {written}' if written else ''}.")
+    ]
     findings.extend(Finding("problem", f"{source.root}: {problem}.") for problem in census.problems)
-    if source.kind == "sqlite":
+    if source.has_schema:
         findings.extend(_examine_schema(source, census))
     return findings
-
-
-def _count_tree(source: Source) -> Census:
-    tree = source.root / json_store.TREE
-    counts: Counter[str] = Counter()
-    versions: Counter[str] = Counter()
-    problems: list[str] = []
-    for kind in ("session", "message", "part"):
-        for folder in json_store.child_folders(tree, kind, problems):
-            names = [entry.name for entry in json_store.list_folder(folder, problems)]
-            files = [folder / name for name in names if name.endswith(".json")]
-            counts[kind] += len(files)
-            if kind == "session":
-                versions.update(_version_in(file) for file in files)
-    unreadable = tuple(f"cannot be read: {problem}" for problem in problems)
-    return Census(counts, tuple(sorted(versions.items())), (), None, unreadable)
-
-
-def _version_in(session: Path) -> str:
-    if not session.is_file():  # a pipe would keep us waiting for ever
-        return "an unreadable file"
-    try:
-        value, _ = parse(session.read_bytes())
-    except (OSError, UnreadableError):
-        return "an unreadable file"
-    version = value.get("version") if isinstance(value, dict) else None
-    return version[:MAX_VERSION_LENGTH] if isinstance(version, str) else "unknown"
 
 
 def _examine_schema(source: Source, census: Census) -> list[Finding]:
@@ -156,8 +124,8 @@ def _examine_schema(source: Source, census: Census) -> list[Finding]:
 
 
 def _overlaps(censuses: list[tuple[Source, Census]]) -> list[Finding]:
-    trees = [census for source, census in censuses if source.kind == "json" and census.counts["session"]]
-    databases = [census for source, census in censuses if source.kind == "sqlite"]
+    trees = [census for source, census in censuses if source.tree and census.counts["session"]]
+    databases = [census for source, census in censuses if source.has_schema]
     findings = []
     if trees and databases:
         findings.append(

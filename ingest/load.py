@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,27 +11,19 @@ import duckdb
 
 from ingest import words
 from ingest.errors import DamagedError, IngestError, SourceError
-from ingest.raw import landed, masking, remasking
+from ingest.load_result import LoadResult, Rejected, SourceResult
+from ingest.raw import landed, remasking
 from ingest.raw.batch import Counts
-from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
+from ingest.raw.documents import ENTITIES, Entity, Rejection, Seen
 from ingest.raw.known import Known
 from ingest.raw.landing import Landing
 from ingest.raw.records import record_storage
-from ingest.settings import SAMPLE_MACHINE, Settings, find_sources, is_of_store, links_that_leave
-from ingest.sources import export_file, json_store, sqlite_store
+from ingest.settings import SAMPLE_MACHINE, Settings
+from ingest.sources.discovery import as_source, find_sources
+from ingest.sources.source import Source
+from ingest.sources.sqlite_store import links_that_leave
 from ingest.sync_state import PHASE_OF_ENTITY, SyncState
 from ingest.warehouse import NothingLoadedError, measure_storage, open_warehouse, scratch_warehouse
-
-Reader = Callable[[Source, Mapping[Entity, Known]], Iterator[Document | Rejection | Seen]]
-
-READERS: Mapping[str, Reader] = {
-    "json": json_store.read,
-    "sqlite": sqlite_store.read,
-    "export": export_file.read,
-}
-
-Rejected = tuple[Path, Rejection]
-"""A rejection and the file it is in."""
 
 UNREAD = ("incomplete", "damaged", "failed")
 """The statuses of a source that was not read to its end."""
@@ -43,85 +35,6 @@ REPORT_EVERY = 100
 
 MASS_DELETION = 100
 """From this many documents on, more than half of a source vanishing at once has to be confirmed."""
-
-
-@dataclass(slots=True)
-class SourceResult:
-    """What one source gave.
-
-    `status`: ok, incomplete (read in part), damaged (read as far as can be), failed (not read), refused (its
-    deletions were not believed), missing.
-    """
-
-    source: Source
-    status: str
-    message: str | None
-    counts: Counts
-    is_problem: bool = True
-
-
-@dataclass(slots=True)
-class LoadResult:
-    """What one load did. `problems` are for the user to act on, `notes` for her to know."""
-
-    batch_id: int
-    warehouse: Path
-    is_dry_run: bool
-    is_sample: bool
-    started_at: datetime
-    ended_at: datetime
-    sources: list[SourceResult] = field(default_factory=list)
-    counts: Counts = field(default_factory=Counts)
-    rejections: list[Rejected] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def needs_user(self) -> bool:
-        """Whether something is for the user to act on: a problem, or a document that was rejected."""
-        return bool(self.problems or self.rejections)
-
-    def add(self, one: SourceResult) -> None:
-        """Add what one source gave."""
-        self.sources.append(one)
-        self.counts.add(one.counts)
-        if one.message is not None:
-            (self.problems if one.is_problem else self.notes).append(one.message)
-
-    def as_json(self) -> dict[str, object]:
-        """Return the result in JSON types."""
-        return {
-            "batch_id": self.batch_id,
-            "warehouse": str(self.warehouse),
-            "is_dry_run": self.is_dry_run,
-            "is_sample": self.is_sample,
-            "started_at": self.started_at.isoformat(),
-            "ended_at": self.ended_at.isoformat(),
-            "counts": asdict(self.counts),
-            "sources": [
-                {
-                    "source_id": result.source.source_id,
-                    "kind": result.source.kind,
-                    "root": str(result.source.root),
-                    "status": result.status,
-                    "message": result.message,
-                    "counts": asdict(result.counts),
-                }
-                for result in self.sources
-            ],
-            "rejected": [
-                {
-                    "path": str(path),
-                    "document_id": rejection.document_id,
-                    "reason": rejection.reason,
-                    "detail": rejection.detail,
-                    "position": rejection.position,
-                }
-                for path, rejection in self.rejections
-            ],
-            "problems": self.problems,
-            "notes": self.notes,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +185,7 @@ def _find(settings: Settings, connection: duckdb.DuckDBPyConnection, options: Op
     Raises IngestError where there is nothing to load.
     """
     found = _Found([], [], [])
-    recorded = landed.sources(connection, settings.machine)
+    recorded = [as_source(key) for key in landed.sources(connection, settings.machine)]
     for store in settings.stores:
         try:
             sources = find_sources([store], settings.machine)
@@ -284,7 +197,7 @@ def _find(settings: Settings, connection: duckdb.DuckDBPyConnection, options: Op
             "store of its own."
             for link in links_that_leave(store)
         )
-        missing = [one for one in recorded if is_of_store(one, store) and one not in sources]
+        missing = [one for one in recorded if one.is_found_in(store) and one not in sources]
         found.sources.extend(one for one in sources if one not in found.sources)
         found.missing.extend(one for one in missing if one not in found.missing)
         if not sources:
@@ -319,17 +232,15 @@ def _load_source(
     known: Mapping[Entity, Known] = {}
     entity, due = "", 0
     try:
-        if source.kind == "sqlite":
-            schema_version = sqlite_store.schema_version(source)
+        schema_version = source.schema_version()
         known = land.known(source, schema_version, rehash=options.rehash)
-        for item in READERS[source.kind](source, known):
+        for item in source.read(known):
             if isinstance(item, Seen):
                 land.count_unchanged(item.n)
             else:
                 land.put(item)
                 if isinstance(item, Rejection):
-                    path = source.root / item.origin if source.kind == "json" else source.root
-                    rejections.append((path, item))
+                    rejections.append((source.file_of(item.origin), item))
             if item.entity != entity or land.counts.scanned >= due:
                 report.at(source, item.entity, land.counts)
                 entity, due = item.entity, land.counts.scanned + REPORT_EVERY
@@ -387,47 +298,3 @@ def _load_missing(source: Source, land: Landing, options: Options) -> SourceResu
         "good, load once with --accept-deletions."
     )
     return SourceResult(source, "missing", message, land.end_source({}, None, "missing", message))
-
-
-MAX_LISTED_REJECTIONS = 10
-
-
-def describe(result: LoadResult) -> str:
-    """Return what a load did, for a person."""
-    counts = result.counts
-    lines = []
-    if result.is_sample:
-        lines.append("No OpenCode history was found on this machine: the bundled sample is used instead.")
-    for one in result.sources:
-        figures = f"{words.count(one.counts.scanned, 'document')}, {one.counts.written:,} new or changed"
-        lines.append(f"  {one.source.kind:<6} {words.place(one.source.root)}: {figures}")
-    would = "would be " if result.is_dry_run else ""
-    summary = (
-        "Nothing changed since the last load, nothing was written."
-        if counts.written == counts.deleted == 0
-        else f"{words.count(counts.written, 'document')} {would}written, "
-        f"{counts.deleted:,} {would}marked as deleted."
-    )
-    lines.append(
-        f"{summary} {counts.unchanged:,} unchanged, {counts.rejected:,} rejected, {counts.resolved:,} mended."
-    )
-    if counts.secrets_masked:
-        kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(counts.secrets_masked.items()))
-        lines.append(
-            f"{words.count(masking.total(counts.secrets_masked), 'secret')} {would}masked in them: {kinds}."
-        )
-    for path, rejection in result.rejections[:MAX_LISTED_REJECTIONS]:
-        place = "" if rejection.position is None else f" at byte {rejection.position:,}"
-        one_of = "" if path.suffix == ".json" or not rejection.document_id else f" ({rejection.document_id})"
-        lines.append(
-            words.printable(f"  rejected: {path}{one_of}: {rejection.reason}{place}: {rejection.detail}")
-        )
-    if len(result.rejections) > MAX_LISTED_REJECTIONS:
-        lines.append(
-            f"  and {len(result.rejections) - MAX_LISTED_REJECTIONS:,} more: see raw.rejected_documents"
-        )
-    lines.extend(f"Note: {words.printable(note)}" for note in result.notes)
-    lines.extend(f"Problem: {words.printable(problem)}" for problem in result.problems)
-    seconds = (result.ended_at - result.started_at).total_seconds()
-    lines.append(f"{'Dry run' if result.is_dry_run else f'Load {result.batch_id}'} took {seconds:.1f} s.")
-    return "\n".join(lines)

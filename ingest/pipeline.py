@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import artifacts, load, query_timings, releases, status, words
+from ingest import artifacts, load, load_result, query_timings, releases, status, words
 from ingest.briefly import briefly, without_texts
 from ingest.compaction import compact
 from ingest.errors import IngestError
@@ -57,7 +57,7 @@ def run(
     with writing(settings.warehouse):
         say("Run 1/5: loading OpenCode's records")
         loaded = load.load(settings, options, progress)
-        say(load.describe(loaded))
+        say(load_result.describe(loaded))
         outcome = build(settings, say)
         if loaded.needs_user:
             outcome.is_all_loaded = False

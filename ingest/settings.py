@@ -2,19 +2,15 @@
 
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.errors import IngestError, SourceError
-from ingest.raw.documents import Source
-from ingest.sources import json_store
+from ingest.errors import IngestError
 
-DATABASES = "opencode*.db"
 WAREHOUSE = Path("warehouse/opencode.duckdb")
 SAMPLE_MACHINE = "sample"
 RELEASES_KEEP = 3
-_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,69 +106,3 @@ def data_root(environ: Mapping[str, str]) -> Path:
     base = environ.get("XDG_DATA_HOME")
     home = environ.get("HOME") or str(Path.home())
     return (Path(base) if base else Path(home) / ".local" / "share") / "opencode"
-
-
-def find_sources(stores: Iterable[Path], machine: str, *, is_sample: bool = False) -> list[Source]:
-    """Return the sources that stores hold: JSON trees, databases, export files; each once.
-
-    A path that does not exist or holds nothing of OpenCode yields no source. Raises SourceError where a
-    store cannot be looked into.
-    """
-    found: dict[str, Source] = {}
-    for store in stores:
-        try:
-            for source in _sources_of(store, machine, is_sample):
-                found.setdefault(source.source_id, source)
-        except OSError as error:
-            raise SourceError(
-                f"{store} cannot be looked into ({error.strerror}). Give yourself the right to read it."
-            ) from None
-    return list(found.values())
-
-
-def is_of_store(source: Source, store: Path) -> bool:
-    """Whether `find_sources` would look for a source in this store."""
-    if source.kind == "json":
-        return store in (source.root, source.root / json_store.TREE)
-    return store in (source.root, source.root.parent)
-
-
-def _sources_of(store: Path, machine: str, is_sample: bool) -> list[Source]:
-    if store.is_file():
-        return [Source(machine, "sqlite" if _is_database(store) else "export", store, is_sample)]
-    if not store.is_dir():
-        return []
-    if (store / json_store.TREE).is_dir():
-        sources = [Source(machine, "json", store, is_sample)]
-    elif store.name == json_store.TREE:  # the tree itself was named instead of the root it lies in
-        return [Source(machine, "json", store.parent, is_sample)]
-    else:
-        sources = []
-    # A link within the store is followed, because SQLite keeps the WAL beside the file itself.
-    databases = sorted(resolved(path) for path in _databases(store) if not _leaves(path, store))
-    sources.extend(Source(machine, "sqlite", path, is_sample) for path in dict.fromkeys(databases))
-    return sources
-
-
-def links_that_leave(store: Path) -> list[Path]:
-    """Return the databases of a store that are links to elsewhere: they are not followed."""
-    try:
-        return sorted(path for path in _databases(store) if _leaves(path, store)) if store.is_dir() else []
-    except OSError:  # find_sources says so
-        return []
-
-
-def _databases(store: Path) -> list[Path]:
-    return [path for path in store.iterdir() if path.match(DATABASES) and path.is_file()]
-
-
-def _leaves(path: Path, store: Path) -> bool:
-    return path.is_symlink() and not path.resolve().is_relative_to(store.resolve())
-
-
-def _is_database(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(16) == _SQLITE_MAGIC or file.suffix == ".db"
-    except PermissionError:  # its reader says so
-        return file.suffix == ".db"

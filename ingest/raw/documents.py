@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from ingest.raw.json_text import JsonValue, UnreadableError, canonical, parse
 from ingest.raw.known import Met
@@ -34,8 +34,14 @@ _KIND_FIELDS = {"messages": "role", "parts": "type", "session_messages": "type"}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One store: `root` is a data root (json), a database file (sqlite) or an export file (export)."""
+class SourceKey:
+    """What names a store: `root` is a data root (json), a database file (sqlite) or an export file (export).
+
+    What can be asked of a store is in ingest/sources.
+    """
+
+    is_excerpt: ClassVar[bool] = False
+    """Whether it may hold some sessions only: then it says nothing of those that it lacks."""
 
     machine: str
     kind: SourceKind

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest.raw.documents import ENTITIES, Entity, Source
+from ingest.raw.documents import ENTITIES, Entity, SourceKey
 from ingest.raw.known import Known
 from ingest.raw.sql import first_number
 
@@ -15,13 +15,13 @@ RACY = timedelta(seconds=2)
 """A file changed this shortly before it was read may change again without a newer time: read it again."""
 
 
-def sources(connection: duckdb.DuckDBPyConnection, machine: str) -> list[Source]:
+def sources(connection: duckdb.DuckDBPyConnection, machine: str) -> list[SourceKey]:
     """Return the sources of a machine that were ever landed here."""
     rows = connection.execute(
         "select machine, kind, root, is_sample from raw.sources where machine = ? order by source_id",
         [machine],
     ).fetchall()
-    return [Source(row[0], row[1], Path(row[2]), row[3]) for row in rows]
+    return [SourceKey(row[0], row[1], Path(row[2]), row[3]) for row in rows]
 
 
 def has_history(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -29,21 +29,21 @@ def has_history(connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(first_number(connection, "select count(*) from raw.sources where not is_sample"))
 
 
-def recorded(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[datetime, str | None] | None:
+def recorded(connection: duckdb.DuckDBPyConnection, source: SourceKey) -> tuple[datetime, str | None] | None:
     """Return when a source was first loaded and its schema then, None where it never was."""
     return connection.execute(
         "select first_loaded_at, schema_version from raw.sources where source_id = ?", [source.source_id]
     ).fetchone()
 
 
-def schema_version(connection: duckdb.DuckDBPyConnection, source: Source) -> str | None:
+def schema_version(connection: duckdb.DuckDBPyConnection, source: SourceKey) -> str | None:
     """Return the schema that a source had when it was last read whole, None where that is not known."""
     found = recorded(connection, source)
     return None if found is None else found[1]
 
 
 def known(
-    connection: duckdb.DuckDBPyConnection, source: Source, schema_version: str | None, *, rehash: bool
+    connection: duckdb.DuckDBPyConnection, source: SourceKey, schema_version: str | None, *, rehash: bool
 ) -> dict[Entity, Known]:
     """Return what is landed of a source: for each entity, id → (modified, size).
 
@@ -71,13 +71,13 @@ def known(
             _array(rows["modified_us"]),
             _array(rows["size_bytes"]),
             (row[0] for row in deleted),
-            _sessions_of(connection, entity, source) if source.kind == "export" else None,
+            _sessions_of(connection, entity, source) if source.is_excerpt else None,
         )
     return known
 
 
 def _sessions_of(
-    connection: duckdb.DuckDBPyConnection, entity: Entity, source: Source
+    connection: duckdb.DuckDBPyConnection, entity: Entity, source: SourceKey
 ) -> dict[str, str | None]:
     """Return the session of each document that is landed of a source."""
     query = f"select document_id, session_id from raw.{entity} where source_id = ?"

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ingest.raw import landed, masking
 from ingest.raw.batch import Batch, Counts
-from ingest.raw.documents import Document, Entity, Rejection, Source, reject
+from ingest.raw.documents import Document, Entity, Rejection, SourceKey, reject
 from ingest.raw.json_text import UnreadableError
 from ingest.raw.known import Known
 from ingest.raw.rejections import Rejections
@@ -45,7 +45,7 @@ class Landing:
         # A second thread of DuckDB gains a chunk nothing: the first one asks it all the time how far it is.
         # Nor are texts to be written to a temporary file.
         self._connection.execute("set threads = 1; set max_temp_directory_size = '0KB'")
-        self._source: Source | None = None
+        self._source: SourceKey | None = None
         self._rejections: Rejections | None = None
         self._counts = Counts()
 
@@ -64,7 +64,7 @@ class Landing:
         """The counts of the present source so far; those of the chunks in flight are not in it."""
         return self._counts
 
-    def begin_source(self, source: Source) -> None:
+    def begin_source(self, source: SourceKey) -> None:
         """Name the source that the following documents come from.
 
         It is recorded at once: should the load be killed, its documents are not without a source.
@@ -83,7 +83,7 @@ class Landing:
             )
 
     def known(
-        self, source: Source, schema_version: str | None, *, rehash: bool = False
+        self, source: SourceKey, schema_version: str | None, *, rehash: bool = False
     ) -> dict[Entity, Known]:
         """Return what is landed of a source: see landed.known."""
         return landed.known(self._connection, source, schema_version, rehash=rehash)
@@ -155,7 +155,7 @@ class Landing:
 
     def _record(
         self,
-        source: Source,
+        source: SourceKey,
         *,
         status: str,
         message: str | None,
@@ -185,7 +185,7 @@ class Landing:
         )
 
     @property
-    def _current(self) -> tuple[Source, Rejections]:
+    def _current(self) -> tuple[SourceKey, Rejections]:
         if self._source is None or self._rejections is None:
             raise RuntimeError("begin_source() comes first")
         return self._source, self._rejections

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ingest.errors import SourceError
 from ingest.raw.documents import (
@@ -9,7 +10,6 @@ from ingest.raw.documents import (
     Entity,
     Rejection,
     Seen,
-    Source,
     file_microseconds,
     make_document,
     reject,
@@ -17,44 +17,68 @@ from ingest.raw.documents import (
 from ingest.raw.json_text import JsonValue, UnreadableError
 from ingest.raw.known import Known
 from ingest.sources import export_text
+from ingest.sources.source import Source
+from ingest.sources.sqlite_store import is_database
 
 MAX_EXPORT_BYTES = 256 * 1024 * 1024
 """A larger file is rejected before a byte of it is read: parsed, it takes several times its size."""
 
 
-def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
-    """Yield the sessions of a file, their messages and parts, and a Rejection of each that cannot be read.
+class ExportFile(Source):
+    """One file of exports."""
 
-    Notes in `known` every id it meets. A file says nothing of sessions that it does not hold: theirs count as
-    met. Raises SourceError where the file cannot be opened.
-    """
-    modified_us = None
-    size_bytes = None
-    try:
-        status = source.root.stat()
-        modified_us, size_bytes = file_microseconds(status), status.st_size
-        text, n_surrogates = export_text.decode(_read(source, size_bytes))
-    except OSError as error:
-        raise SourceError(f"{source.root} cannot be read ({error.strerror}). Check the path.") from None
-    except UnreadableError as error:
-        yield reject("exports", None, source.root.name, error, size_bytes, modified_us)
+    __slots__ = ()
+
+    KIND = "export"
+    is_excerpt = True
+
+    @staticmethod
+    def discover(store: Path) -> list[Path]:
+        """Return the file that was named, unless it is a database."""
+        return [store] if store.is_file() and not is_database(store) else []
+
+    def is_found_in(self, store: Path) -> bool:
+        """Whether this is the file, or the folder that it is in."""
+        return store in (self.root, self.root.parent)
+
+    @property
+    def title(self) -> str:
+        """What it is and where."""
+        return f"Export file {self.root}"
+
+    def read(self, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
+        """Yield the sessions of a file, their messages and parts, a Rejection of each that cannot be read.
+
+        Notes in `known` every id it meets. A file says nothing of sessions that it does not hold: theirs
+        count as met. Raises SourceError where the file cannot be opened.
+        """
+        modified_us = None
+        size_bytes = None
+        try:
+            status = self.root.stat()
+            modified_us, size_bytes = file_microseconds(status), status.st_size
+            text, n_surrogates = export_text.decode(_read(self.root, size_bytes))
+        except OSError as error:
+            raise SourceError(f"{self.root} cannot be read ({error.strerror}). Check the path.") from None
+        except UnreadableError as error:
+            yield reject("exports", None, self.root.name, error, size_bytes, modified_us)
+            for landed in known.values():
+                landed.meet_all()
+            return
+        file = _File(self.root.name, modified_us, size_bytes, known)
+        exports = file.exports(text)
+        for one in exports:
+            yield from file.documents(one, n_surrogates + one.n_surrogates)
+            n_surrogates = 0
+        yield from file.rejections
         for landed in known.values():
-            landed.meet_all()
-        return
-    file = _File(source.root.name, modified_us, size_bytes, known)
-    exports = file.exports(text)
-    for one in exports:
-        yield from file.documents(one, n_surrogates + one.n_surrogates)
-        n_surrogates = 0
-    yield from file.rejections
-    for landed in known.values():
-        landed.meet_sessions_but(set() if file.has_ruins else file.whole_sessions)
+            landed.meet_sessions_but(set() if file.has_ruins else file.whole_sessions)
 
 
-def _read(source: Source, size_bytes: int) -> bytes:
+def _read(file: Path, size_bytes: int) -> bytes:
     if size_bytes <= MAX_EXPORT_BYTES:
-        with source.root.open("rb") as file:
-            raw = file.read(MAX_EXPORT_BYTES + 1)
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_EXPORT_BYTES + 1)
         if len(raw) <= MAX_EXPORT_BYTES:  # else it grows
             return raw
     raise UnreadableError(

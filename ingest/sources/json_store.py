@@ -3,7 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -16,16 +17,17 @@ from ingest.raw.documents import (
     Entity,
     Rejection,
     Seen,
-    Source,
     check_size,
     file_microseconds,
     make_document,
     reject,
 )
-from ingest.raw.json_text import UnreadableError
+from ingest.raw.json_text import UnreadableError, parse
 from ingest.raw.known import Known, Met
+from ingest.sources.source import Census, Source
 
 TREE = "storage"
+MAX_VERSION_LENGTH = 40
 
 _name = attrgetter("name")
 
@@ -56,32 +58,102 @@ FOLDERS = (
 """permission/ and session_share/ (it holds secrets) are not read."""
 
 
-def read(source: Source, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
-    """Yield the documents that are new or changed, what cannot be read, and counts of the unchanged.
+class JsonTree(Source):
+    """The tree of a data root."""
 
-    Notes in `known` every id it meets. Raises SourceError at the end where a folder could not be
-    listed: all the rest has been yielded by then, but nothing may be concluded from what is missing.
-    """
-    tree = source.root / TREE
-    problems: list[str] = []
-    for folder in FOLDERS:
-        base = tree / folder.name
-        if not folder.is_nested:
-            yield from _read_folder(tree, str(base), folder.name, folder, known[folder.entity], problems)
-            continue
-        for child in _children(tree, folder.name, problems):
-            place = f"{folder.name}/{child.name}"
-            why_not = _why_not_followed(tree, child)
-            if why_not is not None:
-                origin = _text(f"{TREE}/{place}")
-                yield reject(folder.entity, None, origin, UnreadableError("unreadable", why_not))
+    __slots__ = ()
+
+    KIND = "json"
+
+    @staticmethod
+    def discover(store: Path) -> list[Path]:
+        """Return a data root with a tree in it, or that of a tree which was named itself."""
+        if (store / TREE).is_dir():
+            return [store]
+        return [store.parent] if store.name == TREE and store.is_dir() else []
+
+    def is_found_in(self, store: Path) -> bool:
+        """Whether this is the root, or the tree in it."""
+        return store in (self.root, self.tree)
+
+    @property
+    def title(self) -> str:
+        """What it is and where."""
+        return f"JSON tree {self.tree}"
+
+    @property
+    def tree(self) -> Path:
+        """The folder below which each document is a file."""
+        return self.root / TREE
+
+    def file_of(self, origin: str) -> Path:
+        """Return the file that an origin is."""
+        return self.root / origin
+
+    def census(self) -> Census:
+        """Count the files of each kind, and look which version of OpenCode wrote each session."""
+        tree = self.tree
+        counts: Counter[str] = Counter()
+        versions: Counter[str] = Counter()
+        problems: list[str] = []
+        for kind in ("session", "message", "part"):
+            for folder in child_folders(tree, kind, problems):
+                names = [entry.name for entry in list_folder(folder, problems)]
+                files = [folder / name for name in names if name.endswith(".json")]
+                counts[kind] += len(files)
+                if kind == "session":
+                    versions.update(_version_in(file) for file in files)
+        unreadable = tuple(f"cannot be read: {problem}" for problem in problems)
+        return Census(counts, tuple(sorted(versions.items())), (), None, unreadable)
+
+    def read(self, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
+        """Yield the documents that are new or changed, what cannot be read, and counts of the unchanged.
+
+        Notes in `known` every id it meets. Raises SourceError at the end where a folder could not be
+        listed: all the rest has been yielded by then, but nothing may be concluded from what is missing.
+        """
+        tree = self.tree
+        problems: list[str] = []
+        for folder in FOLDERS:
+            base = tree / folder.name
+            if not folder.is_nested:
+                yield from _read_folder(tree, str(base), folder.name, folder, known[folder.entity], problems)
                 continue
-            yield from _read_folder(tree, child.path, place, folder, known[folder.entity], problems)
-    if problems:
-        raise SourceError(
-            f"{len(problems)} folder(s) below {tree} cannot be read, the first is {problems[0]}. "
-            "Give yourself the right to read them and load again."
-        )
+            for child in _children(tree, folder.name, problems):
+                place = f"{folder.name}/{child.name}"
+                why_not = _why_not_followed(tree, child)
+                if why_not is not None:
+                    origin = _text(f"{TREE}/{place}")
+                    yield reject(folder.entity, None, origin, UnreadableError("unreadable", why_not))
+                    continue
+                yield from _read_folder(tree, child.path, place, folder, known[folder.entity], problems)
+        if problems:
+            raise SourceError(
+                f"{len(problems)} folder(s) below {tree} cannot be read, the first is {problems[0]}. "
+                "Give yourself the right to read them and load again."
+            )
+
+    def read_recent(
+        self, files: Collection[Path], known: Mapping[Entity, Known]
+    ) -> Iterator[Document | Rejection | Seen]:
+        """Yield what these files hold now, whatever is known of them; a folder stands for its files.
+
+        A path that is gone, or that holds no document, yields nothing: what is gone takes a whole reading.
+        """
+        tree = self.tree
+        for file, folder in _files(tree, files).items():
+            document_id = _text(file.stem)
+            found = _read_file(
+                tree,
+                file,
+                folder,
+                document_id,
+                _text(file.parent.name),
+                f"{_text(file.parent.relative_to(self.root).as_posix())}/{document_id}.json",
+                known[folder.entity].peek(document_id),
+            )
+            if found is not None:
+                yield found
 
 
 def child_folders(tree: Path, name: str, problems: list[str]) -> Iterator[Path]:
@@ -230,29 +302,6 @@ def _rest(descriptor: int) -> bytes:
     return b"".join(pieces)
 
 
-def read_files(
-    source: Source, paths: Iterable[Path], known: Mapping[Entity, Known]
-) -> Iterator[Document | Rejection]:
-    """Yield what these files of the tree hold now, whatever is known of them; a folder stands for its files.
-
-    A path that is gone, or that holds no document, yields nothing: what is gone takes a whole reading.
-    """
-    tree = source.root / TREE
-    for file, folder in _files(tree, paths).items():
-        document_id = _text(file.stem)
-        found = _read_file(
-            tree,
-            file,
-            folder,
-            document_id,
-            _text(file.parent.name),
-            f"{_text(file.parent.relative_to(source.root).as_posix())}/{document_id}.json",
-            known[folder.entity].peek(document_id),
-        )
-        if found is not None:
-            yield found
-
-
 def _files(tree: Path, paths: Iterable[Path]) -> dict[Path, Folder]:
     """Return the files that hold documents among these paths and directly in these folders, each once."""
     files = {}
@@ -303,3 +352,14 @@ def _text(name: str) -> str:
     if name.isascii():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _version_in(session: Path) -> str:
+    if not session.is_file():  # a pipe would keep us waiting for ever
+        return "an unreadable file"
+    try:
+        value, _ = parse(session.read_bytes())
+    except (OSError, UnreadableError):
+        return "an unreadable file"
+    version = value.get("version") if isinstance(value, dict) else None
+    return version[:MAX_VERSION_LENGTH] if isinstance(version, str) else "unknown"

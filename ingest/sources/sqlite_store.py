@@ -4,22 +4,26 @@ The database is read where it lies, without a byte written beside it: see `open_
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 from ingest.errors import DamagedError, SourceError
-from ingest.raw.documents import Document, Entity, Rejection, Seen, Source, clock_microseconds, make_document
+from ingest.raw.documents import Document, Entity, Rejection, Seen, clock_microseconds, make_document
 from ingest.raw.known import Known
+from ingest.settings import resolved
 from ingest.sources import sqlite_rows
+from ingest.sources.json_store import TREE
+from ingest.sources.source import Census, Source
 from ingest.sources.sqlite_check import Ages, require_sound
 from ingest.sources.sqlite_documents import DOCUMENT_TABLES, Table, read_documents
 from ingest.sources.sqlite_file import explain, is_damage, open_database, remedy
 from ingest.sources.sqlite_rows import PROJECT_COLUMNS, SESSION_COLUMNS, TODO_COLUMNS, text
 
+DATABASES = "opencode*.db"
+_SQLITE_MAGIC = b"SQLite format 3\0"
 _REQUIRED = {
     "project": {"id", "worktree"},
     "session": {"id", "project_id"},
@@ -34,76 +38,129 @@ _MIGRATIONS = (("migration", "id"), ("__drizzle_migrations", "name"))
 """The lists of schema migrations, and the column of each that names them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
-    """What a database holds. A table that is missing counts 0."""
+class Database(Source):
+    """One database file."""
 
-    counts: Mapping[str, int]
-    """Rows of session, message, part and session_message."""
-    versions: tuple[tuple[str, int], ...]
-    """OpenCode versions and how many sessions each created."""
-    unknown_columns: tuple[str, ...]
-    """Columns of project, session and todo (as `table.column`) that are not landed."""
-    schema_version: str | None
-    problems: tuple[str, ...]
-    """Tables that cannot be loaded, and why."""
+    __slots__ = ()
 
+    KIND = "sqlite"
+    is_rewritten_in_place = False
+    has_schema = True
 
-def schema_version(source: Source) -> str | None:
-    """Return the name of the newest schema migration of a database, None where it keeps no such list.
+    @staticmethod
+    def discover(store: Path) -> list[Path]:
+        """Return the databases in a data root, or the one that was named itself."""
+        if store.is_file():
+            return [store] if is_database(store) else []
+        is_tree = store.name == TREE and not (store / TREE).is_dir()
+        if is_tree or not store.is_dir():
+            return []
+        # A link within the store is followed, because SQLite keeps the WAL beside the file itself.
+        databases = sorted(resolved(path) for path in _databases(store) if not _leaves(path, store))
+        return list(dict.fromkeys(databases))
 
-    Raises SourceError where the database cannot be read.
-    """
-    with open_database(source.root) as connection:
-        return _schema_version(connection, _columns_by_table(connection, source.root))
+    def is_found_in(self, store: Path) -> bool:
+        """Whether this is the file, or the folder that it is in."""
+        return store in (self.root, self.root.parent)
 
+    @property
+    def title(self) -> str:
+        """What it is and where."""
+        return f"Database {self.root}"
 
-def read(
-    source: Source, known: Mapping[Entity, Known], *, only_recent: bool = False
-) -> Iterator[Document | Rejection | Seen]:
-    """Yield the rows that are new or changed as documents, what cannot be read, and counts of the unchanged.
+    def schema_version(self) -> str | None:
+        """Return the name of the newest schema migration of a database, None where it keeps no such list.
 
-    Notes in `known` every id that it meets, but for those of messages and parts where nothing is landed and
-    SQLite's own check proves that none comes twice. With `only_recent` of messages and parts only those of
-    the sessions touched last are looked at: nothing follows from what is not met. Raises SourceError at the
-    end where the database is locked or of a schema not known here, DamagedError where it is damaged: what
-    could be read has been yielded by then, but nothing may be concluded from what is missing.
-    """
-    problems: list[str] = []
-    damages: list[str] = []
-    with open_database(source.root) as connection:
-        tables = _columns_by_table(connection, source.root)
-        steps: dict[str, Iterator[Document | Rejection | Seen]] = {
-            "project": _read_rows(connection, tables, "projects", known["projects"]),
-            "session": _read_rows(connection, tables, "sessions", known["sessions"]),
-            "todo": _read_todos(connection, tables, known["todos"]),
-        }
-        for table in DOCUMENT_TABLES:
-            if _is_there(tables, table.name, known[table.entity]):
-                steps[table.name] = _read_table(
-                    connection, tables, table, known[table.entity], only_recent=only_recent
-                )
-        steps["of migrations"] = _check_others(connection, tables)
-        for name, documents in steps.items():
-            try:
-                yield from documents
-            except DamagedError as error:
-                damages.append(str(error))
-            except SourceError as error:
-                problems.append(str(error))
-            except sqlite3.DatabaseError as error:
-                if is_damage(error):
-                    damages.append(f"table {name} is damaged ({error})")
-                else:
-                    problems.append(f"table {name}: {explain(source.root, error)}")
-    if damages:
-        found = "; ".join([*damages, *problems])
-        raise DamagedError(
-            f"{source.root}: {found}. What can be read is loaded, and nothing is marked as deleted. "
-            f"{remedy(source.root)}"
-        )
-    if problems:
-        raise SourceError(f"{source.root}: {'; '.join(problems)}")
+        Raises SourceError where the database cannot be read.
+        """
+        with open_database(self.root) as connection:
+            return _schema_version(connection, _columns_by_table(connection, self.root))
+
+    def read(self, known: Mapping[Entity, Known]) -> Iterator[Document | Rejection | Seen]:
+        """Yield the rows that are new or changed as documents, what cannot be read, counts of the unchanged.
+
+        Notes in `known` every id that it meets, but for those of messages and parts where nothing is landed
+        and SQLite's own check proves that none comes twice. Raises SourceError at the end where the database
+        is locked or of a schema not known here, DamagedError where it is damaged: what could be read has been
+        yielded by then, but nothing may be concluded from what is missing.
+        """
+        return self._read(known, only_recent=False)
+
+    def read_recent(
+        self, files: Collection[Path], known: Mapping[Entity, Known]
+    ) -> Iterator[Document | Rejection | Seen]:
+        """Yield the same, of messages and parts those of the sessions touched last alone."""
+        return self._read({entity: landed.again() for entity, landed in known.items()}, only_recent=True)
+
+    def _read(
+        self, known: Mapping[Entity, Known], *, only_recent: bool
+    ) -> Iterator[Document | Rejection | Seen]:
+        problems: list[str] = []
+        damages: list[str] = []
+        with open_database(self.root) as connection:
+            tables = _columns_by_table(connection, self.root)
+            steps: dict[str, Iterator[Document | Rejection | Seen]] = {
+                "project": _read_rows(connection, tables, "projects", known["projects"]),
+                "session": _read_rows(connection, tables, "sessions", known["sessions"]),
+                "todo": _read_todos(connection, tables, known["todos"]),
+            }
+            for table in DOCUMENT_TABLES:
+                if _is_there(tables, table.name, known[table.entity]):
+                    steps[table.name] = _read_table(
+                        connection, tables, table, known[table.entity], only_recent=only_recent
+                    )
+            steps["of migrations"] = _check_others(connection, tables)
+            for name, documents in steps.items():
+                try:
+                    yield from documents
+                except DamagedError as error:
+                    damages.append(str(error))
+                except SourceError as error:
+                    problems.append(str(error))
+                except sqlite3.DatabaseError as error:
+                    if is_damage(error):
+                        damages.append(f"table {name} is damaged ({error})")
+                    else:
+                        problems.append(f"table {name}: {explain(self.root, error)}")
+        if damages:
+            found = "; ".join([*damages, *problems])
+            raise DamagedError(
+                f"{self.root}: {found}. What can be read is loaded, and nothing is marked as deleted. "
+                f"{remedy(self.root)}"
+            )
+        if problems:
+            raise SourceError(f"{self.root}: {'; '.join(problems)}")
+
+    def census(self) -> Census:
+        """Return what a database holds. Raises SourceError where it cannot be read."""
+        with open_database(self.root) as connection:
+            tables = _columns_by_table(connection, self.root)
+            counts = {
+                name: _n_rows(connection, name) if name in tables else 0
+                for name in ("session", "message", "part", "session_message")
+            }
+            versions = []
+            if "version" in tables.get("session", ()):
+                rows = connection.execute("select version, count(*) from session group by 1 order by 1")
+                versions = [(text(version), n) for version, n in rows]
+            landed = {"project": PROJECT_COLUMNS, "session": SESSION_COLUMNS, "todo": TODO_COLUMNS}
+            unknown = sorted(
+                f"{table}.{column}"
+                for table, columns in landed.items()
+                for column in tables.get(table, set()) - columns
+            )
+            problems = [
+                _lack(tables, table, columns)
+                for table, columns in _REQUIRED.items()
+                if table in tables or table != _OPTIONAL
+            ]
+            return Census(
+                counts,
+                tuple(versions),
+                tuple(unknown),
+                _schema_version(connection, tables),
+                tuple(problem for problem in problems if problem is not None),
+            )
 
 
 def _is_there(tables: Mapping[str, set[str]], table: str, known: Known) -> bool:
@@ -134,36 +191,9 @@ def _check_others(
             require_sound(connection, table)
 
 
-def census(source: Source) -> Census:
-    """Return what a database holds. Raises SourceError where it cannot be read."""
-    with open_database(source.root) as connection:
-        tables = _columns_by_table(connection, source.root)
-        counts = {
-            name: connection.execute(f"select count(*) from {name}").fetchone()[0] if name in tables else 0  # noqa: S608
-            for name in ("session", "message", "part", "session_message")
-        }
-        versions = []
-        if "version" in tables.get("session", ()):
-            rows = connection.execute("select version, count(*) from session group by 1 order by 1")
-            versions = [(text(version), n) for version, n in rows]
-        landed = {"project": PROJECT_COLUMNS, "session": SESSION_COLUMNS, "todo": TODO_COLUMNS}
-        unknown = sorted(
-            f"{table}.{column}"
-            for table, columns in landed.items()
-            for column in tables.get(table, set()) - columns
-        )
-        problems = [
-            _lack(tables, table, columns)
-            for table, columns in _REQUIRED.items()
-            if table in tables or table != _OPTIONAL
-        ]
-        return Census(
-            counts,
-            tuple(versions),
-            tuple(unknown),
-            _schema_version(connection, tables),
-            tuple(problem for problem in problems if problem is not None),
-        )
+def _n_rows(connection: sqlite3.Connection, table: str) -> int:
+    (n,) = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - of a constant
+    return int(n)
 
 
 def _schema_version(connection: sqlite3.Connection, tables: Mapping[str, set[str]]) -> str | None:
@@ -271,3 +301,28 @@ def _read_todos(
             met=known.meet(session_id),
         )
     require_sound(connection, "todo")
+
+
+def links_that_leave(store: Path) -> list[Path]:
+    """Return the databases of a store that are links to elsewhere: they are not followed."""
+    try:
+        return sorted(path for path in _databases(store) if _leaves(path, store)) if store.is_dir() else []
+    except OSError:  # find_sources says so
+        return []
+
+
+def _databases(store: Path) -> list[Path]:
+    return [path for path in store.iterdir() if path.match(DATABASES) and path.is_file()]
+
+
+def _leaves(path: Path, store: Path) -> bool:
+    return path.is_symlink() and not path.resolve().is_relative_to(store.resolve())
+
+
+def is_database(file: Path) -> bool:
+    """Whether a file is a database, by its first bytes or else its name."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(16) == _SQLITE_MAGIC or file.suffix == ".db"
+    except PermissionError:  # its reader says so
+        return file.suffix == ".db"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest import logs
 from ingest.settings import Settings
-from ingest.watcher import Watcher, WatchOptions
+from ingest.watch.watcher import Watcher, WatchOptions
 
 
 def main() -> None:

@@ -16,11 +16,13 @@ from typing import IO
 
 import duckdb
 
-from ingest.load import LoadResult, Options, load
-from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
+from ingest.load import Options, load
+from ingest.load_result import LoadResult
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen
 from ingest.raw.json_text import JsonValue
 from ingest.raw.known import Known
 from ingest.settings import Settings
+from ingest.sources.source import Source
 
 NOBODY = 65534
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -245,12 +247,10 @@ Read = tuple[dict[tuple[str, str], Document], list[Rejection], int]
 
 def read_all(source: Source, known: Mapping[Entity, Known] | None = None) -> Read:
     """Return what a reader yields: documents by entity and id, rejections, the number of unchanged."""
-    from ingest.load import READERS
-
     documents: dict[tuple[str, str], Document] = {}
     rejections: list[Rejection] = []
     n_unchanged = 0
-    for item in READERS[source.kind](source, known or nothing_known()):
+    for item in source.read(known or nothing_known()):
         if isinstance(item, Seen):
             n_unchanged += item.n
         elif isinstance(item, Rejection):

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from ingest.raw import chunks
 from ingest.raw.chunks import Buffers, Chunk
-from ingest.raw.documents import Document, Entity, Source
+from ingest.raw.documents import Document, Entity
 from ingest.raw.landing import Landing
 from ingest.raw.writer import CHUNKS_IN_FLIGHT, Writer
+from ingest.sources.json_store import JsonTree
+from ingest.sources.source import Source
 from ingest.warehouse import open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW
 
@@ -81,7 +83,7 @@ def test_every_payload_lands_as_it_is_however_it_falls_into_chunks(
         def check(put: list[tuple[Entity, str]]) -> None:
             nonlocal n_sources
             n_sources += 1
-            source = Source("box", "json", Path(f"/store/{n_sources}"))
+            source = JsonTree.at("box", Path(f"/store/{n_sources}"))
             land.begin_source(source)
             documents = [document(n, text, entity) for n, (entity, text) in enumerate(put)]
             for one in documents:
@@ -131,7 +133,7 @@ def test_a_chunk_ends_without_room_and_a_transaction_where_a_row_group_is_full(
 
     monkeypatch.setattr(Writer, "_write", noting)
     monkeypatch.setattr(Writer, "_commit", ending)
-    source = Source("box", "json", Path("/store"))
+    source = JsonTree.at("box", Path("/store"))
     landing.begin_source(source)
     for n, size in enumerate(sizes):
         landing.put(document(n, "x" * (size - 2)))
@@ -148,7 +150,7 @@ def test_a_row_group_of_several_chunks_goes_past_the_log(
     path = tmp_path / "opencode.duckdb"
     with open_warehouse(path) as connection, Landing(connection, NOW, mask=False) as land:
         land.batch.begin()
-        source = Source("box", "json", Path("/store"))
+        source = JsonTree.at("box", Path("/store"))
         land.begin_source(source)
         for n in range(2 * chunks.CHUNK_ROWS):
             land.put(document(n, f"{n}" * 500))
@@ -181,7 +183,7 @@ def test_a_load_takes_its_buffers_in_turn(
         return taken[-1]
 
     monkeypatch.setattr(Buffers, "take", noting)
-    landing.begin_source(Source("box", "json", Path("/store")))
+    landing.begin_source(JsonTree.at("box", Path("/store")))
     for n in range(10 * ROWS):
         landing.put(document(n, "x"))
     landing.end_source({}, None, "ok", None)
@@ -206,7 +208,7 @@ def test_the_buffer_of_a_commit_that_failed_is_not_used_again(
     monkeypatch.setattr(Chunk, "close", noting)
     with scratch_warehouse() as connection, Landing(connection, NOW, mask=False) as land:
         land.batch.begin()
-        source = Source("box", "json", Path("/store"))
+        source = JsonTree.at("box", Path("/store"))
         land.begin_source(source)
         for n in range(ROWS):
             land.put(document(n, "first"))

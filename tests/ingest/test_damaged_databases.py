@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceError
-from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Source
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection
 from ingest.raw.known import Known
-from ingest.sources import sqlite_documents, sqlite_store
+from ingest.sources import sqlite_documents
+from ingest.sources.sqlite_store import Database
 from tests.ingest.stores import LONG_AGO_MS, Warehouse, change, database
 
 PAGE = 4096
@@ -43,7 +44,7 @@ def read_state(path: Path, known: Mapping[Entity, Known]) -> tuple[list[Document
     """Return what a read of a database yields, and whether it says that all is well."""
     found: list[Document | Rejection] = []
     try:
-        for item in sqlite_store.read(Source("box", "sqlite", path), known):
+        for item in Database.at("box", path).read(known):
             if isinstance(item, Document | Rejection):
                 found.append(item)
     except SourceError:

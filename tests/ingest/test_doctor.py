@@ -7,9 +7,10 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingest import doctor, settings
+from ingest import doctor
 from ingest.doctor import Finding
 from ingest.settings import from_environment
+from ingest.sources.discovery import find_sources
 from ingest.warehouse import open_warehouse
 from tests.ingest.stores import (
     SECRET,
@@ -168,7 +169,7 @@ def test_missing_rights_are_told(open_folder: Path) -> None:
 
 def test_an_export_that_vanishes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = write(tmp_path / "export.json", b"{}")
-    find = settings.find_sources
+    find = find_sources
 
     def find_and_lose(stores: list[Path], machine: str) -> object:
         found = find(stores, machine)

@@ -9,30 +9,33 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import SourceError
-from ingest.raw.documents import Source
 from ingest.raw.json_text import JsonValue
 from ingest.raw.known import Known
 from ingest.sources import export_file, export_text
+from ingest.sources.export_file import ExportFile
+from ingest.sources.json_store import JsonTree
+from ingest.sources.source import Source
+from ingest.sources.sqlite_store import Database
 from tests.ingest.stores import Warehouse, message, nothing_known, part, read_all, session, write
 
 
 def export(path: Path, value: JsonValue | bytes) -> Source:
-    return Source("box", "export", write(path / "export.json", value))
+    return ExportFile.at("box", write(path / "export.json", value))
 
 
 @pytest.mark.parametrize("name", ["1.1.65", "1.2.27", "1.18.34", "1.18.34-v2api", "1.1.65__to_1.18.34"])
 def test_an_export_holds_the_same_documents_as_the_store_it_came_from(histories: Path, name: str) -> None:
     root = histories / name
     store = (
-        Source("box", "sqlite", root / "opencode.db")
+        Database.at("box", root / "opencode.db")
         if (root / "opencode.db").exists()
-        else Source("box", "json", root)
+        else JsonTree.at("box", root)
     )
     stored, _, _ = read_all(store)
     n_compared = 0
 
     for path in (root / "export").glob("*.json"):
-        documents, rejections, _ = read_all(Source("box", "export", path))
+        documents, rejections, _ = read_all(ExportFile.at("box", path))
         assert rejections == []
         for key, document in documents.items():
             assert document.payload == stored[key].payload
@@ -115,7 +118,7 @@ def test_lone_surrogates_of_an_export_are_counted_once(tmp_path: Path) -> None:
 
 def test_an_export_that_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"cannot be read \(No such file or directory\)"):
-        read_all(Source("box", "export", tmp_path / "gone.json"))
+        read_all(ExportFile.at("box", tmp_path / "gone.json"))
 
 
 def exported(session_id: str = "ses_1", *, text: str = "hello", updated: int = 1) -> dict[str, JsonValue]:

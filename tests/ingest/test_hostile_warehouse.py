@@ -27,7 +27,7 @@ from ingest.copies import read_manifest, sha256
 from ingest.dbt_turn import Plugin
 from ingest.errors import IngestError
 from ingest.releases import publish
-from ingest.watcher import Watcher, WatchOptions
+from ingest.watch.watcher import Watcher, WatchOptions
 from reports import cli as reports
 from tests.ingest.stores import Warehouse, json_tree
 

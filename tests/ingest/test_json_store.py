@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import SourceError
-from ingest.raw.documents import MAX_DOCUMENT_BYTES, Rejection, Source
+from ingest.raw.documents import MAX_DOCUMENT_BYTES, Rejection
 from ingest.raw.known import Known
 from ingest.sources import json_store
+from ingest.sources.json_store import JsonTree
+from ingest.sources.source import Source
 from tests.ingest.stores import (
     SECRET,
     Warehouse,
@@ -31,7 +33,7 @@ from tests.ingest.stores import (
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Source:
-    return Source("box", "json", json_tree(tmp_path / "store"))
+    return JsonTree.at("box", json_tree(tmp_path / "store"))
 
 
 def reasons(rejections: list[Rejection]) -> list[tuple[str, str]]:
@@ -234,7 +236,7 @@ def test_a_part_folder_moved_to_a_larger_disk_is_followed(tree: Source, tmp_path
 
 
 def test_a_tree_without_folders_is_empty(tmp_path: Path) -> None:
-    assert read_all(Source("box", "json", tmp_path)) == ({}, [], 0)
+    assert read_all(JsonTree.at("box", tmp_path)) == ({}, [], 0)
 
 
 def test_a_document_that_vanishes_while_it_is_read_is_left_to_the_next_load(
@@ -265,7 +267,7 @@ def test_what_may_not_be_read_is_rejected_and_what_may_not_be_listed_is_told(ope
     problem = r"1 folder\(s\) .*msg_ses_1_2 \(Permission denied\)"
 
     with without_rights(open_folder), pytest.raises(SourceError, match=problem):  # noqa: PT012 - at the end
-        for item in json_store.read(Source("box", "json", root), nothing_known()):
+        for item in JsonTree.at("box", root).read(nothing_known()):
             if isinstance(item, Rejection):
                 rejections.append(item)
 
@@ -282,7 +284,7 @@ def test_any_file_name_and_any_content_are_read_or_rejected(
     root = tmp_path_factory.mktemp("odd")
     write(root / "storage" / "todo" / os.fsdecode(name + b".json"), content)
 
-    documents, rejections, _ = read_all(Source("box", "json", root))
+    documents, rejections, _ = read_all(JsonTree.at("box", root))
 
     assert len(documents) + len(rejections) == 1
     places = [(d.origin, d.document_id) for d in documents.values()]

@@ -6,15 +6,18 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from ingest import load
 from ingest.errors import IngestError
-from ingest.load import MASS_DELETION, describe
+from ingest.load import MASS_DELETION
+from ingest.load_result import describe
 from ingest.raw import rejections
-from ingest.raw.documents import ENTITIES
+from ingest.raw.documents import ENTITIES, SourceKind
 from ingest.raw.json_text import JsonValue
+from ingest.sources.discovery import KINDS
 from tests.ingest.stores import (
     LONG_AGO,
     NOW,
@@ -621,5 +624,5 @@ def test_the_counts_of_every_source_add_up(warehouse: Warehouse, root: Path) -> 
 
 
 def test_every_reader_and_every_entity_is_covered_by_what_load_knows() -> None:
-    assert set(load.READERS) == {"json", "sqlite", "export"}
+    assert {kind.KIND for kind in KINDS} == set(get_args(SourceKind))
     assert set(load.HISTORY) < set(ENTITIES)

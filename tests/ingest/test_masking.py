@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ingest import cli
 from ingest.errors import IngestError
-from ingest.load import describe
+from ingest.load_result import describe
 from ingest.raw import masking
 from ingest.raw.documents import ENTITIES
 from ingest.raw.json_text import JsonValue, canonical

@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import IngestError, SourceError
-from ingest.raw.documents import Source
-from ingest.settings import find_sources, from_environment, is_of_store
+from ingest.settings import from_environment
+from ingest.sources.discovery import find_sources
+from ingest.sources.json_store import JsonTree
+from ingest.sources.source import Source
+from ingest.sources.sqlite_store import Database
 from tests.ingest.stores import Warehouse, database, json_tree, without_rights, write
 
 
@@ -128,16 +131,16 @@ def test_a_source_is_known_by_machine_kind_and_root(tmp_path: Path) -> None:
 
 
 def test_a_source_belongs_to_the_store_that_it_would_be_found_in() -> None:
-    tree = Source("box", "json", Path("/a/b"))
-    rows = Source("box", "sqlite", Path("/a/b/opencode.db"))
+    tree = JsonTree.at("box", Path("/a/b"))
+    rows = Database.at("box", Path("/a/b/opencode.db"))
 
-    assert [is_of_store(tree, Path(p)) for p in ("/a/b", "/a/b/storage", "/a", "/a/b/c")] == [
+    assert [tree.is_found_in(Path(p)) for p in ("/a/b", "/a/b/storage", "/a", "/a/b/c")] == [
         True,
         True,
         False,
         False,
     ]
-    assert [is_of_store(rows, Path(p)) for p in ("/a/b", "/a/b/opencode.db", "/a")] == [True, True, False]
+    assert [rows.is_found_in(Path(p)) for p in ("/a/b", "/a/b/opencode.db", "/a")] == [True, True, False]
 
 
 def test_a_database_with_a_name_that_is_not_text_is_told(tmp_path: Path) -> None:

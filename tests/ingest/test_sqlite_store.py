@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import SourceError
-from ingest.raw.documents import Rejection, Source
+from ingest.raw.documents import Rejection
 from ingest.raw.known import Known
-from ingest.sources import sqlite_file, sqlite_store
+from ingest.sources import sqlite_file
+from ingest.sources.json_store import JsonTree
+from ingest.sources.source import Source
+from ingest.sources.sqlite_store import Database
 from tests.ingest.stores import (
     FORBIDDEN,
     LONG_AGO_MS,
@@ -35,8 +38,8 @@ NEW_MESSAGE = (
 )
 
 
-def source_of(path: Path) -> Source:
-    return Source("box", "sqlite", path)
+def source_of(path: Path) -> Database:
+    return Database.at("box", path)
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def reasons(rejections: list[Rejection]) -> list[tuple[str, str | None, str]]:
 
 def read_what_can_be_read(source: Source) -> tuple[set[str], str]:
     ids = set()
-    reader = sqlite_store.read(source, nothing_known())
+    reader = source.read(nothing_known())
     with pytest.raises(SourceError) as error:  # noqa: PT012 - it is raised at the end
         for item in reader:
             if not isinstance(item, Rejection) and hasattr(item, "document_id"):
@@ -85,7 +88,7 @@ def test_a_record_is_the_same_text_in_every_kind_of_store(tmp_path: Path, store:
         b'[{"content":"do it","priority":"high","status":"pending",'
         b'"time":{"created":1767225600000,"updated":1767225600000}}]'
     )
-    tree = Source("box", "json", json_tree(tmp_path / "tree"))
+    tree = JsonTree.at("box", json_tree(tmp_path / "tree"))
     in_tree = read_all(tree)[0]["parts", "prt_ses_1_1_1"]
     change(
         store,
@@ -135,12 +138,12 @@ def test_what_a_running_opencode_has_only_in_its_wal_is_read_without_a_trace(sto
 
         assert ("messages", "msg_new") in documents
         assert look(store.parent) == before
-        assert sqlite_store.schema_version(source_of(store)) == "20260101000000_first"
+        assert source_of(store).schema_version() == "20260101000000_first"
         assert look(store.parent) == before
 
 
 def test_a_running_opencode_can_go_on_writing_while_it_is_read(store: Path) -> None:
-    reader = sqlite_store.read(source_of(store), nothing_known())
+    reader = source_of(store).read(nothing_known())
     with running_writer(store, NEW_MESSAGE):
         next(reader)
         with running_writer(store, NEW_MESSAGE.replace("msg_new", "msg_later"), "pragma wal_checkpoint"):
@@ -251,7 +254,7 @@ def test_a_database_that_changes_while_it_is_copied_is_told(
 
 
 def test_a_database_at_rest_that_wakes_while_it_is_read_is_not_trusted(store: Path) -> None:
-    reader = sqlite_store.read(source_of(store), nothing_known())
+    reader = source_of(store).read(nothing_known())
     next(reader)
 
     with (
@@ -273,7 +276,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes, word
     path = tmp_path / "opencode.db"
     path.write_bytes(content)
 
-    for look_at in (read_all, sqlite_store.census, sqlite_store.schema_version):
+    for look_at in (read_all, Database.census, Database.schema_version):
         with pytest.raises(SourceError, match=words):
             look_at(source_of(path))
 
@@ -296,7 +299,7 @@ def test_a_damaged_page_costs_what_stands_on_it_and_nothing_else(tmp_path: Path)
     known["parts"] = Known({"prt_1_1": (1, 1)})
     reread = set()
     with pytest.raises(SourceError, match="table part is damaged"):  # noqa: PT012 - it is raised at the end
-        for item in sqlite_store.read(source_of(path), known):
+        for item in source_of(path).read(known):
             reread.add(getattr(item, "document_id", None))
     assert reread >= ids, "also at a later load"
 
@@ -309,10 +312,10 @@ def test_a_database_of_a_future_schema_is_read_as_far_as_it_is_known(store: Path
     assert "table part is missing: this OpenCode writes a schema" in problem
     assert "table message lacks the column(s) data" in problem
     assert {"prj_1", "ses_1"} <= ids
-    assert sqlite_store.census(source_of(store)).problems == tuple(
-        sorted(sqlite_store.census(source_of(store)).problems, key=lambda text: "part" in text)
+    assert source_of(store).census().problems == tuple(
+        sorted(source_of(store).census().problems, key=lambda text: "part" in text)
     )
-    assert len(sqlite_store.census(source_of(store)).problems) == 2
+    assert len(source_of(store).census().problems) == 2
 
 
 def test_columns_that_are_not_known_are_left_out_and_told(store: Path) -> None:
@@ -326,7 +329,7 @@ def test_columns_that_are_not_known_are_left_out_and_told(store: Path) -> None:
 
     assert rejections == []
     assert b"sunny" not in documents["sessions", "ses_1"].payload
-    assert sqlite_store.census(source_of(store)).unknown_columns == ("session.mood",)
+    assert source_of(store).census().unknown_columns == ("session.mood",)
 
 
 def test_rows_that_cannot_be_read_are_rejected_one_by_one(store: Path) -> None:
@@ -449,8 +452,8 @@ def test_the_tables_that_hold_secrets_are_never_read(store: Path, monkeypatch: p
     monkeypatch.setattr(sqlite_file, "connect_as", connect_and_watch)
 
     documents, _, _ = read_all(source_of(store))
-    sqlite_store.census(source_of(store))
-    sqlite_store.schema_version(source_of(store))
+    source_of(store).census()
+    source_of(store).schema_version()
 
     assert len(documents) == 9
     assert touched == []
@@ -469,22 +472,22 @@ def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
 
 
 def test_the_schema_version_is_the_newest_migration_of_either_list(store: Path) -> None:
-    assert sqlite_store.schema_version(source_of(store)) == "20260101000000_first"
+    assert source_of(store).schema_version() == "20260101000000_first"
     change(store, "drop table migration", "create table __drizzle_migrations (id integer, name text)")
-    assert sqlite_store.schema_version(source_of(store)) is None
+    assert source_of(store).schema_version() is None
     change(store, "insert into __drizzle_migrations values (1, '20250101_a'), (2, '20250202_b')")
-    assert sqlite_store.schema_version(source_of(store)) == "20250202_b"
+    assert source_of(store).schema_version() == "20250202_b"
     change(store, "drop table __drizzle_migrations")
-    assert sqlite_store.schema_version(source_of(store)) is None
+    assert source_of(store).schema_version() is None
 
 
 def test_the_census_counts_sessions_by_the_version_that_made_them(store: Path) -> None:
-    census = sqlite_store.census(source_of(store))
+    census = source_of(store).census()
 
     assert census.counts == {"session": 1, "message": 2, "part": 4, "session_message": 0}
     assert census.versions == (("1.18.34", 1),)
     change(store, "alter table session drop column version")
-    assert sqlite_store.census(source_of(store)).versions == ()
+    assert source_of(store).census().versions == ()
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,10 @@ from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience
 from ingest.raw import landed, schema, writer
 from ingest.raw.batch import Counts
-from ingest.raw.documents import ENTITIES, Document, Rejection, Source
+from ingest.raw.documents import ENTITIES, Document, Rejection
 from ingest.raw.landing import Landing
 from ingest.raw.schema import CATALOG, MIGRATIONS, ensure_raw, raw_version
+from ingest.sources.json_store import JsonTree
 from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import NothingLoadedError, attach_in_turn, open_warehouse, scratch_warehouse
 from tests.ingest.stores import NOW, Warehouse, json_tree, line_of, look, without_rights
@@ -231,7 +232,7 @@ def test_documents_need_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_documents_and_rejections_are_counted() -> None:
     with scratch_warehouse() as connection, Landing(connection, NOW) as land:
         land.batch.begin()
-        land.begin_source(Source("box", "json", Path("/store")))
+        land.begin_source(JsonTree.at("box", Path("/store")))
         for n in range(5):
             land.put(Document("parts", f"prt_{n}", None, None, b'{"a":1}', "hash", "x", None, 7, False, 0))
         land.put(Rejection("parts", "y", None, "empty", "0 bytes", 0, 0, None))
@@ -305,7 +306,7 @@ def test_landing_leaves_the_settings_of_the_connection_as_they_were(
         (((size, unit), n_threads),) = connection.execute(settings).fetchall()
         with Landing(connection, NOW) as land:
             land.batch.begin()
-            land.begin_source(Source("box", "json", Path("/store")))
+            land.begin_source(JsonTree.at("box", Path("/store")))
             land.put(Document("parts", "prt_1", None, None, b'{"a":1}', "hash", "x", None, 7, False, 0))
             land.end_source({}, None, "ok", None)
         (((size_after, unit_after), n_threads_after),) = connection.execute(settings).fetchall()
@@ -320,7 +321,7 @@ def test_large_documents_are_landed_whatever_the_cache_keeps(
     monkeypatch.setattr(writer, "COMMITS_PER_EMPTYING", 1)
     text = b"".join(hashlib.sha256(b"%d" % n).hexdigest().encode() for n in range(250_000))
     payload = b'{"text":"' + text + b'"}'
-    source = Source("box", "json", Path("/store"))
+    source = JsonTree.at("box", Path("/store"))
     for batch in range(2):
         with (
             open_warehouse(tmp_path / "opencode.duckdb") as connection,

@@ -18,7 +18,7 @@ import pytest
 import watchfiles
 
 from ingest import load as loading
-from ingest import pipeline, tree_events, watched_source, watcher
+from ingest import pipeline
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.lock import BusyError, program, writing
@@ -27,7 +27,8 @@ from ingest.settings import Settings
 from ingest.status import describe, status
 from ingest.sync_state import read_status
 from ingest.warehouse import open_warehouse
-from ingest.watcher import Watcher, WatchOptions
+from ingest.watch import tree_events, watched_source, watcher
+from ingest.watch.watcher import Watcher, WatchOptions
 from tests.ingest.stores import (
     Warehouse,
     change,
@@ -133,7 +134,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         with TURN, open_warehouse(*args, **kwargs) as connection:  # type: ignore[arg-type]
             yield connection
 
-    monkeypatch.setattr("ingest.watcher.open_warehouse", in_turn)
+    monkeypatch.setattr("ingest.watch.watcher.open_warehouse", in_turn)
 
 
 def watch_command(warehouse: Warehouse, root: Path) -> list[str]:
@@ -195,7 +196,7 @@ def test_what_was_changed_while_the_bulk_was_loaded_is_landed(
         write(part_file(root, *PART), part(*PART, text="meanwhile"))
         return result
 
-    monkeypatch.setattr("ingest.watcher.load", load_then_change)
+    monkeypatch.setattr("ingest.watch.watcher.load", load_then_change)
     with watching(warehouse, root) as watch:
         assert watch.has(with_text("meanwhile"))()
 

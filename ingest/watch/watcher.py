@@ -9,12 +9,10 @@ reader get their turn.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TypeAlias
 
 import duckdb
 
@@ -24,14 +22,15 @@ from ingest.load import UNREAD, Options, load
 from ingest.lock import BusyError, Patience, holding, watch_lock_path, writing
 from ingest.raw import landed
 from ingest.raw.batch import Batch, Counts
-from ingest.raw.documents import Source
 from ingest.raw.landing import Landing
-from ingest.settings import Settings, find_sources
-from ingest.sources import json_store
+from ingest.settings import Settings
+from ingest.sources.discovery import find_sources
+from ingest.sources.source import Source
 from ingest.sync_state import SyncState
-from ingest.tree_events import TreeEvents
 from ingest.warehouse import open_warehouse
-from ingest.watched_source import Found, WatchedSource
+from ingest.watch.files import Written, identity, layout, written
+from ingest.watch.tree_events import TreeEvents
+from ingest.watch.watched_source import Found, WatchedSource
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +92,7 @@ class Watcher:
         self._is_loaded = False
         self._newest_batch = 0
         self._file: tuple[int, int] | None = None
-        self._left_as: _Written | None = None
+        self._left_as: Written | None = None
         self._batch_began = 0.0
         self._n_commits = 0
         self._behind_since: float | None = None
@@ -127,14 +126,14 @@ class Watcher:
 
     def _watch(self, sources: list[Source]) -> None:
         """Watch these sources until one comes, goes or is replaced: then new listeners are needed."""
-        layout = _layout(sources)
-        trees = [source.root / json_store.TREE for source in sources if source.kind == "json"]
+        before = layout(sources)
+        trees = [source.tree for source in sources if source.tree is not None]
         with TreeEvents(trees) as events:
             if not self._is_loaded:
                 self._load_bulk()
             self._state.enter("catching_up")
             self._learn(sources)
-            while layout == _layout(self._find()):
+            while before == layout(self._find()):
                 self._round(events)
                 if self._state.phase == "catching_up" and self._is_level():
                     self._state.enter("realtime")
@@ -185,7 +184,7 @@ class Watcher:
                     }
                     self._newest_batch = Batch(connection, self._clock()).newest()
                     self._batch_began = 0.0
-                    self._file = _identity(self._settings.warehouse)
+                    self._file = identity(self._settings.warehouse)
             except _FAILURES as error:
                 self._pause(self._retry_after(error))
             else:
@@ -198,10 +197,9 @@ class Watcher:
         """Look at what is due and land it; what fails is looked at again after a while."""
         files, has_gaps = events.take()
         for source, watched in self._watched.items():
-            is_tree = source.kind == "json"
-            tree = source.root / json_store.TREE  # one store may lie in the root of another
-            own = [file for file in files if is_tree and file.is_relative_to(tree)]
-            watched.notice(own, all_of_it=has_gaps and is_tree)
+            tree = source.tree  # one store may lie in the root of another
+            own = [] if tree is None else [file for file in files if file.is_relative_to(tree)]
+            watched.notice(own, all_of_it=has_gaps and tree is not None)
         began = time.monotonic()
         compare_every = self._options.compare_every
         if not events.is_alive:
@@ -219,7 +217,7 @@ class Watcher:
         """Land what sources have that is new; return whether that went well."""
         try:
             with writing(self._settings.warehouse, Patience(0)):
-                if _identity(self._settings.warehouse) != self._file:  # a backup was restored, or it is gone
+                if identity(self._settings.warehouse) != self._file:  # a backup was restored, or it is gone
                     raise _OvertakenError
                 for watched in due:
                     for found in watched.look():
@@ -241,7 +239,7 @@ class Watcher:
     def _commit(self, watched: WatchedSource, found: Found) -> None:
         began = time.monotonic()
         # A build knows what is new by its batch: one that a build may have read never goes on.
-        is_as_left = _written(self._settings.warehouse) == self._left_as
+        is_as_left = written(self._settings.warehouse) == self._left_as
         with self._landing() as land:
             if land.batch.newest() != self._newest_batch:
                 raise _OvertakenError
@@ -301,7 +299,7 @@ class Watcher:
         """Yield the warehouse, and note how it is left."""
         with open_warehouse(self._settings.warehouse, wait_s=0) as connection:
             yield connection
-        self._left_as = _written(self._settings.warehouse)
+        self._left_as = written(self._settings.warehouse)
 
     @contextmanager
     def _landing(self) -> Iterator[Landing]:
@@ -367,37 +365,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, IngestError):
         return str(error)
     return f"The work could not be finished ({str(error).splitlines()[0]}). It is tried again."
-
-
-def _layout(sources: Iterable[Source]) -> set[tuple[Source, tuple[int, int] | None]]:
-    """Return the sources, each tree with what tells whether it is still the same folder."""
-    layout: set[tuple[Source, tuple[int, int] | None]] = set()
-    for source in sources:
-        is_tree = source.kind == "json"
-        layout.add((source, _identity(source.root / json_store.TREE) if is_tree else None))
-    return layout
-
-
-_Written: TypeAlias = tuple[tuple[int, int] | None, ...]
-"""Time (ns) and size of a warehouse file and its write-ahead log, None for one that is not there."""
-
-
-def _written(warehouse: Path) -> _Written:
-    """Return what tells whether somebody wrote a warehouse."""
-    found: list[tuple[int, int] | None] = []
-    for path in (warehouse, warehouse.with_name(f"{warehouse.name}.wal")):
-        try:
-            status = path.stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((status.st_mtime_ns, status.st_size))
-    return tuple(found)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file or folder from another of the same name, None where there is none."""
-    with suppress(OSError):
-        status = path.stat()
-        return status.st_dev, status.st_ino
-    return None

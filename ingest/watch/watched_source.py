@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingest.errors import SourceError
-from ingest.load import READERS, refusal, status_of
+from ingest.load import refusal, status_of
 from ingest.raw.chunks import CHUNK_ROWS, PIECE_BYTES
-from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen, Source
+from ingest.raw.documents import ENTITIES, Document, Entity, Rejection, Seen
 from ingest.raw.json_text import compact
 from ingest.raw.known import Known
 from ingest.raw.landed import RACY
-from ingest.sources import json_store, sqlite_store
+from ingest.sources.source import Source
 
 HALF_WRITTEN = frozenset({"empty", "truncated", "not_json", "not_utf8"})
 """What a file looks like while OpenCode writes it: files are rewritten in place."""
@@ -86,7 +86,7 @@ class WatchedSource:
         """Note what the system told of files below the source, and look if its own file changed."""
         self._files.update(files)
         self._wants_all = self._wants_all or all_of_it
-        if self.source.kind != "json":
+        if self.source.tree is None:
             signature = (_sign(str(self.source.root)), _sign(f"{self.source.root}-wal"))
             if signature != self._signature:
                 self._signature = signature
@@ -116,12 +116,10 @@ class WatchedSource:
         began = time.monotonic()
         looks_at_all = self._wants_all and began >= self._rests_until
         self._looked_at, self._files = self._files, set()
-        if self.source.kind == "json":  # what was written counts, even where time and size are as before
+        # what was written to a file of the tree counts, even where time and size are as before
+        if self.source.tree is not None or not looks_at_all:
             files = {*self._looked_at, *self._half_written()}
-            yield from self._pieces(self._part(), json_store.read_files(self.source, files, self._known))
-        elif self.source.kind == "sqlite" and not looks_at_all:
-            known = {entity: landed.again() for entity, landed in self._known.items()}
-            yield from self._pieces(self._part(), sqlite_store.read(self.source, known, only_recent=True))
+            yield from self._pieces(self._part(), self.source.read_recent(files, self._known))
         if looks_at_all:
             self._wants_all = False
             yield from self._look_at_all()
@@ -166,8 +164,8 @@ class WatchedSource:
         source = self.source
         last = Found(has_all_rejections=True, schema_version=self._schema_version)
         try:
-            if source.kind == "sqlite":
-                last.schema_version = sqlite_store.schema_version(source)
+            if source.has_schema:
+                last.schema_version = source.schema_version()
             # a migration of the schema rewrites rows without moving their time
             is_settled = last.schema_version == self._schema_version
             known = {entity: landed.again(is_settled=is_settled) for entity, landed in self._known.items()}
@@ -176,7 +174,7 @@ class WatchedSource:
             last.status = status_of(error, is_begun=False)
             yield last
             return
-        pieces = self._pieces(last, READERS[source.kind](source, known))
+        pieces = self._pieces(last, source.read(known))
         for piece in pieces:
             if piece is last and last.status == "ok":
                 last.vanished = {entity: known[entity].vanished() for entity in ENTITIES}
@@ -223,12 +221,12 @@ class WatchedSource:
         settled_us = (datetime.now(UTC) - RACY).timestamp() * 1_000_000
         is_settled = document.modified_us is not None and document.modified_us < settled_us
         version = (document.modified_us, document.size_bytes) if is_settled else None
-        session_id = document.session_id if self.source.kind == "export" else None
+        session_id = document.session_id if self.source.is_excerpt else None
         self._known[document.entity].land(document.document_id, version, session_id)
 
     def _is_final(self, rejection: Rejection) -> bool:
         """Whether a document is to be rejected now: a file that may be half written gets some time."""
-        if self.source.kind == "sqlite" or rejection.reason not in HALF_WRITTEN:
+        if not self.source.is_rewritten_in_place or rejection.reason not in HALF_WRITTEN:
             return True
         now = time.monotonic()
         broken = self._broken.get(rejection.origin)
@@ -247,9 +245,9 @@ class WatchedSource:
         """Return the files to be looked at again; one that is gone is no longer among them."""
         waiting = [origin for origin, broken in self._broken.items() if not broken.is_given_up]
         for origin in waiting:
-            if not os.path.lexists(self.source.root / origin):  # nor one in a folder that is now forbidden
+            if not os.path.lexists(self.source.file_of(origin)):  # nor one in a folder that is now forbidden
                 del self._broken[origin]
-        return [self.source.root / origin for origin in waiting]
+        return [self.source.file_of(origin) for origin in waiting]
 
     def _waiting(self) -> Iterator[_Broken]:
         return (broken for broken in self._broken.values() if not broken.is_given_up)
