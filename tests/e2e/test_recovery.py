@@ -55,7 +55,7 @@ def corrupt(path: Path) -> None:
 
 def rows(path: Path, warehouse: Warehouse) -> list[tuple[Any, ...]]:
     """Return the figures that a reader of a file gets."""
-    return Warehouse(path, warehouse.store, warehouse.parsed).query(FIGURES)
+    return Warehouse(path, warehouse.store, warehouse.server).query(FIGURES)
 
 
 def test_a_corrupt_warehouse_is_restored_from_the_newest_backup(built: Warehouse) -> None:
