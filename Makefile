@@ -15,12 +15,13 @@ FIRST_PYTHON = for python in python3.11 python3; do $$python -c '' 2>/dev/null &
 IS_OUR_PYTHON := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 
 BIN := .venv/bin
-PACKAGES := ingest reports alerts elementary_report dev/bench
+PACKAGES := ingest opencode_warehouse dev/bench
 INGEST := $(BIN)/python -m ingest
+COMMAND := $(BIN)/python -m opencode_warehouse
 # What dbt writes (its log, its results, the write-ahead log beside the warehouse) is as private as what it reads.
 PRIVATELY := sh -c 'umask 077; exec "$$0" "$$@"'
 DBT := $(PRIVATELY) $(BIN)/dbt --no-use-colors
-BRIEFLY := $(BIN)/python -m ingest.briefly
+DBT_OUTPUT := $(BIN)/python -m opencode_warehouse.build.dbt_output
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
 LINT_WAREHOUSE := target/lint/opencode.duckdb
@@ -44,10 +45,10 @@ setup: ready ## Install everything into .venv, get the dbt packages, create an e
 	@echo "Set-up is complete. Next: make run"
 
 run: ready ## Load OpenCode's history (else the sample), build, test, judge and release the warehouse, report
-	@$(INGEST) run --fallback sample
+	@$(COMMAND) run --fallback sample
 
 watch: ready ## Load, and land what changes until you end it: make watch BUILD_EVERY=900 to build as well
-	@$(INGEST) watch $${BUILD_EVERY:+--build-every="$$BUILD_EVERY"}
+	@$(COMMAND) watch $${BUILD_EVERY:+--build-every="$$BUILD_EVERY"}
 
 # Whether or not the run failed: then an alert is needed most.
 daily: ready ## What a scheduled job does: run, then alert where a channel is set (docs/operations.md)
@@ -55,37 +56,37 @@ daily: ready ## What a scheduled job does: run, then alert where a channel is se
 	    if [ -z "$$OPENCODE_ALERTS_SLACK_URL$$OPENCODE_ALERTS_WEBHOOK_URL$$OPENCODE_ALERTS_SMTP_URL" ]; then \
 	        echo "Nobody is alerted, as no channel is set: docs/operations.md says how."; \
 	    else \
-	        $(BIN)/python -m alerts || failed=1; \
+	        $(COMMAND) alert || failed=1; \
 	    fi; \
 	    exit $$failed
 
 health: ready ## Make the health checks anew on the tables as they are, and show them
-	@set -o pipefail; $(DBT) run --select tag:quality | $(BRIEFLY)
-	@$(INGEST) health
+	@set -o pipefail; $(DBT) run --select tag:quality | $(DBT_OUTPUT)
+	@$(COMMAND) health
 
 answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
-	@$(BIN)/python dev/tools/questions.py --warehouse "$(WAREHOUSE)" -- "$$Q"
+	@$(COMMAND) answer --warehouse "$(WAREHOUSE)" -- "$$Q"
 
 report: ready ## Write the report pages (HTML and Markdown) beside the warehouse: make report PAGE=cost for one
-	@$(BIN)/python -m reports --warehouse "$(WAREHOUSE)" -- $${PAGE:+"$$PAGE"}
+	@$(COMMAND) report --warehouse "$(WAREHOUSE)" -- $${PAGE:+"$$PAGE"}
 
 backup: ready ## Make a verified copy of the warehouse in backups/ beside it: make backup TO=/mnt/disk for elsewhere
-	@$(INGEST) backup $${TO:+--to="$$TO"}
+	@$(COMMAND) backup $${TO:+--to="$$TO"}
 
 restore: ready ## Put a backup in the warehouse's place: make restore FROM=…, by default the newest
-	@$(INGEST) restore -- $${FROM:+"$$FROM"}
+	@$(COMMAND) restore -- $${FROM:+"$$FROM"}
 
 releases: ready ## List the releases, and which one readers are given
-	@$(INGEST) releases
+	@$(COMMAND) releases
 
 rollback: ready ## Give readers the release before the present one: make rollback TO=… for another
-	@$(INGEST) rollback $${TO:+--to="$$TO"}
+	@$(COMMAND) rollback $${TO:+--to="$$TO"}
 
 prune: ready ## Remove texts older than so many days, keep every figure: make prune DAYS=90
-	@$(INGEST) prune --older-than="$$DAYS"
+	@$(COMMAND) prune --older-than="$$DAYS"
 
 alert: ready ## Tell Slack, a webhook or e-mail what began to fail and what is over, once each
-	@$(BIN)/python -m alerts
+	@$(COMMAND) alert
 
 test: lint ## All checks: lint, then every test with coverage
 	@echo "Tests: pytest with coverage, on two processes"
@@ -128,12 +129,12 @@ lint-sql: ready
 
 docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
-	@set -o pipefail; $(DBT) docs generate --static | $(BRIEFLY)
+	@set -o pipefail; $(DBT) docs generate --static | $(DBT_OUTPUT)
 	@echo "Open target/static_index.html in a browser."
 
 elementary-report: ready ## Write Elementary's page of models, tests, runs and lineage
 	@test -e "$${DBT_TARGET_PATH:-target}/manifest.json" || $(DBT) --quiet parse
-	@$(BIN)/python -m elementary_report
+	@$(COMMAND) elementary
 
 dictionary: ready ## Write data dictionary, ER diagram, validation rules (from YAML and seed) and licences (docs/)
 	@$(DBT) --quiet parse
@@ -143,9 +144,9 @@ dictionary: ready ## Write data dictionary, ER diagram, validation rules (from Y
 
 questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
 	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)
-	@set -o pipefail; $(ON_SAMPLE) $(DBT) seed | $(BRIEFLY)
-	@set -o pipefail; $(ON_SAMPLE) $(DBT) run | $(BRIEFLY)
-	@$(BIN)/python dev/tools/questions.py --write --warehouse $(SAMPLE_WAREHOUSE)
+	@set -o pipefail; $(ON_SAMPLE) $(DBT) seed | $(DBT_OUTPUT)
+	@set -o pipefail; $(ON_SAMPLE) $(DBT) run | $(DBT_OUTPUT)
+	@$(BIN)/python dev/tools/questions.py --warehouse $(SAMPLE_WAREHOUSE)
 
 errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)
 	@$(BIN)/python dev/tools/errors_eval.py -- $${FILE:+"$$FILE"}

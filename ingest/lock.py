@@ -1,9 +1,9 @@
 """One writer at a time: a lock beside the warehouse, which says who holds it.
 
 DuckDB itself lets one process write and tells every other so with an error. This lock is taken first, by
-the loader, by dbt (`ingest.dbt_turn`) and by whatever else writes, so that they wait for each other instead.
-The operating system lets go of it when its holder ends, however it ends; what the file then still says is
-stale.
+the loader, by dbt (through a plugin of its profile) and by whatever else writes, so that they wait for each
+other instead. The operating system lets go of it when its holder ends, however it ends; what the file then
+still says is stale.
 """
 
 import fcntl
@@ -289,6 +289,6 @@ def program() -> str:
     """Return the name of this program and of its command: `opencode-ingest load`, `dbt build`."""
     started = Path(sys.argv[0])
     name = started.parent.name if started.name == "__main__.py" else started.name
-    name = {"ingest": "opencode-ingest"}.get(name, name)
+    name = {"ingest": "opencode-ingest", "opencode_warehouse": "opencode-warehouse"}.get(name, name)
     command = next(filter(_COMMAND.fullmatch, sys.argv[1:]), "")
     return f"{name} {command}".strip()

@@ -197,7 +197,7 @@ class Lab:
         if scale not in self._queries:
             warehouse = self.builds(scale).warehouse
             self.say(f"reference queries, {scale}")
-            command = (sys.executable, "-m", "ingest", "time-queries", "--json", "--warehouse")
+            command = (sys.executable, "-m", "opencode_warehouse", "time-queries", "--json", "--warehouse")
             self._queries[scale] = [
                 orjson.loads(self._run([*command, str(warehouse)], warehouse).output)
                 for _ in range(self.plan.warm_loads)

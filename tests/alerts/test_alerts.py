@@ -22,9 +22,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from alerts import channels
-from alerts.cli import main
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.alerts import channels
+from opencode_warehouse.alerts.cli import main
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 SECRET = "T0-s3cret-token"  # noqa: S105 - what must never be shown

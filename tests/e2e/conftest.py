@@ -40,7 +40,9 @@ class Warehouse:
 
     def prune(self, days: int) -> dict[str, Any]:
         """Remove texts older than so many days and return what the command says of it."""
-        done = self._run([sys.executable, "-m", "ingest", "prune", "--older-than", str(days), "--json"], 0)
+        done = self._run(
+            [sys.executable, "-m", "opencode_warehouse", "prune", "--older-than", str(days), "--json"], 0
+        )
         result: dict[str, Any] = json.loads(done.stdout)
         return result
 
@@ -77,7 +79,7 @@ class Warehouse:
     def land_artifacts(self) -> None:
         """Land what the last dbt command left of its results."""
         target = str(self.path.parent / "target")
-        self._run([sys.executable, "-m", "ingest", "land-artifacts", "--target", target], 0)
+        self._run([sys.executable, "-m", "opencode_warehouse", "land-artifacts", "--target", target], 0)
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""

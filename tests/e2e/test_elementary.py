@@ -21,7 +21,7 @@ import duckdb
 import pytest
 from playwright.sync_api import Browser, Page
 
-from elementary_report import cli
+from opencode_warehouse.elementary_page import cli
 
 PROJECT = Path(__file__).resolve().parents[2]
 STUBS = PROJECT / "offline_packages"
@@ -76,7 +76,7 @@ class Project:
     def report(self) -> dict[str, Any]:
         """Write the page and return its data."""
         data = self.folder / "data.json"
-        self.python("elementary_report", "--data", str(data))
+        self.python("opencode_warehouse", "elementary", "--data", str(data))
         found: dict[str, Any] = json.loads(data.read_text())
         return found
 
@@ -208,7 +208,7 @@ def test_the_page_shows_what_dbt_ran_and_how_it_hangs_together(off: Project) -> 
 
 
 def test_the_page_is_private_and_says_that_monitors_are_off(off: Project) -> None:
-    said = off.python("elementary_report")
+    said = off.python("opencode_warehouse", "elementary")
     assert "warehouse/reports/elementary.html" in said
     assert off.page.stat().st_mode & 0o777 == 0o600
     assert off.page.parent.stat().st_mode & 0o777 == 0o700
@@ -251,13 +251,15 @@ def test_the_page_opens_in_a_browser_without_an_error_and_asks_nobody(off: Proje
 
 
 def test_a_page_that_cannot_be_written_is_an_error_with_a_remedy(off: Project, tmp_path: Path) -> None:
-    said = off.python("elementary_report", "--target", str(tmp_path), code=2)
+    said = off.python("opencode_warehouse", "elementary", "--target", str(tmp_path), code=2)
     assert "Run `dbt build`" in said
     assert "Traceback" not in said
     empty = tmp_path / "opencode.duckdb"
     off.python("ingest", "init", "--warehouse", str(empty))
     shutil.copy(off.folder / "target" / "manifest.json", tmp_path)
-    said = off.python("elementary_report", "--target", str(tmp_path), "--warehouse", str(empty), code=2)
+    said = off.python(
+        "opencode_warehouse", "elementary", "--target", str(tmp_path), "--warehouse", str(empty), code=2
+    )
     assert "No run of dbt is in the warehouse yet" in said
     assert not (tmp_path / "reports").exists()
 

@@ -1,7 +1,6 @@
 """Inputs as people really have them, each of which was once shown wrong: the value that is right, by name."""
 
 import shutil
-import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports import cli, page_files
+from opencode_warehouse.pages import cli, page_files
+from opencode_warehouse.tell import answers
 
 PROJECT = Path(__file__).resolve().parents[2]
 FIELD = PROJECT / "tests" / "fixtures" / "field"
@@ -56,11 +56,8 @@ def test_an_aborted_step_of_no_tokens_prices_no_other(field: Any) -> None:
 
 
 def test_no_question_answers_with_zero_dollars_what_nobody_can_price(field: Any) -> None:
-    sys.path.insert(0, str(PROJECT / "dev" / "tools"))
-    import questions
-
     n_rows = 0
-    for question in questions.read_questions(PROJECT / "analyses"):
+    for question in answers.read_questions(PROJECT / "analyses"):
         for row in field.query(question.sql):
             answer = dict(zip(question.columns, row, strict=True))
             money = {name: value for name, value in answer.items() if name.endswith("_usd")}

@@ -17,9 +17,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from alerts import channels
-from alerts.cli import main as alert
-from alerts.problems import Problem
+from opencode_warehouse.alerts import channels
+from opencode_warehouse.alerts.cli import main as alert
+from opencode_warehouse.alerts.problems import Problem
 
 pytestmark = pytest.mark.slow
 

@@ -15,6 +15,7 @@ import pytest
 import questions
 
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.tell import answers
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_OURS = (
@@ -61,12 +62,12 @@ def test_the_answers_in_the_readme_are_those_of_the_sample(sample: Any) -> None:
 
 
 def test_the_answers_in_the_docs_are_those_of_the_sample(sample: Any) -> None:
-    listed = questions.read_questions(PROJECT / "analyses")
+    listed = answers.read_questions(PROJECT / "analyses")
     with open_warehouse(sample.path, read_only=True) as connection:
-        answers = [questions.answer(question, connection) for question in listed]
-    assert (PROJECT / questions.PAGE).read_text() == questions.page(listed, answers)
+        found = [answers.answer(question, connection) for question in listed]
+    assert (PROJECT / questions.PAGE).read_text() == questions.page(listed, found)
     # What the sample has no row for is shown as such; there are few.
-    assert [question.name for question, found in zip(listed, answers, strict=True) if not found.rows] == [
+    assert [question.name for question, one in zip(listed, found, strict=True) if not one.rows] == [
         "cost_anomaly_days",
         "budgets_kept",
         "bills_reconciled",

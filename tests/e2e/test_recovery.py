@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from ingest.lock import program, writing
-from ingest.releases import current_release, publish
+from opencode_warehouse.keep.releases import current_release, publish
 from tests.e2e.conftest import DBT, PROJECT, NewWarehouse, Warehouse
 
 FIGURES = """
@@ -34,9 +34,10 @@ def built(sample: Warehouse, new_warehouse: NewWarehouse) -> Warehouse:
 
 
 def command(warehouse: Warehouse, *arguments: str) -> str:
-    """Run a command of the loader on a warehouse, which has to succeed, and return what it prints."""
+    """Run a command on a warehouse, which has to succeed, and return what it prints."""
+    program = "ingest" if arguments[0] in ("load", "init") else "opencode_warehouse"
     done = subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments],
+        [sys.executable, "-m", program, *arguments],
         cwd=PROJECT,
         env=os.environ | {"OPENCODE_STORE": warehouse.store, "OPENCODE_WAREHOUSE": str(warehouse.path)},
         capture_output=True,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ingest.warehouse import open_warehouse
-from reports import cli, page_files
+from opencode_warehouse.pages import cli, page_files
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request

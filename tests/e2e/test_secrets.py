@@ -104,7 +104,7 @@ def built(
 
 
 def test_no_secret_is_in_any_table_or_page(built: Planted) -> None:
-    built.run("-m", "reports")
+    built.run("-m", "opencode_warehouse", "report")
 
     pages = [file for file in (built.warehouse.path.parent / "reports").iterdir() if file.is_file()]
     assert {"health.json"} < {file.name for file in pages}
@@ -118,12 +118,20 @@ def test_no_secret_is_in_any_table_or_page(built: Planted) -> None:
 
 def test_no_terminal_is_given_orders(built: Planted) -> None:
     said = [
-        built.run("-m", "ingest", *command, ok=(0, 1))
-        for name in ("load", "status", "doctor", "health")
-        for command in ([name], [name, "--json"])
+        built.run("-m", program, name, *form, ok=(0, 1))
+        for program, name in (
+            ("ingest", "load"),
+            ("ingest", "status"),
+            ("ingest", "doctor"),
+            ("opencode_warehouse", "health"),
+        )
+        for form in ([], ["--json"])
     ]
-    said += [built.run("-m", "reports"), built.run("-m", "alerts", "--dry-run", ok=(0, 1))]
-    questions = ["dev/tools/questions.py", "--warehouse", str(built.warehouse.path)]
+    said += [
+        built.run("-m", "opencode_warehouse", "report"),
+        built.run("-m", "opencode_warehouse", "alert", "--dry-run", ok=(0, 1)),
+    ]
+    questions = ["-m", "opencode_warehouse", "answer", "--warehouse", str(built.warehouse.path)]
     names = [file.stem for file in (PROJECT / "analyses").glob("*/*.sql")]
     answers = [built.run(*questions, name) for name in names]
 
@@ -134,8 +142,8 @@ def test_no_terminal_is_given_orders(built: Planted) -> None:
 
 
 def test_everything_beside_the_warehouse_is_private(built: Planted) -> None:
-    built.run("-m", "reports")
-    built.run("-m", "ingest", "backup")
+    built.run("-m", "opencode_warehouse", "report")
+    built.run("-m", "opencode_warehouse", "backup")
 
     for path in built.warehouse.path.parent.rglob("*"):
         if "target" not in path.parts:

@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from elementary_report import cli, page
-from elementary_report.runner import ArtifactRunner
 from ingest.errors import IngestError
 from ingest.raw.dbt_runs import NodeResult, Run, land_run
 from ingest.warehouse import open_warehouse, scratch_warehouse
+from opencode_warehouse.elementary_page import cli, page
+from opencode_warehouse.elementary_page.runner import ArtifactRunner
 
 OURS = "opencode_warehouse"
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -20,15 +20,16 @@ import duckdb
 
 from ingest.load import load
 from ingest.raw.documents import ENTITIES
-from ingest.releases import current_release
 from ingest.settings import Settings
 from ingest.sync_state import read_status
+from opencode_warehouse.keep.releases import current_release
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 COMPARE_EVERY_S = 3.0
 PUBLISH = (
-    "import sys; from pathlib import Path; from ingest.releases import publish; publish(Path(sys.argv[1]))"
+    "import sys; from pathlib import Path; from opencode_warehouse.keep.releases import publish; "
+    "publish(Path(sys.argv[1]))"
 )
 OVERFLOWS = 20_000
 """More events than Linux keeps for a listener (16,384)."""

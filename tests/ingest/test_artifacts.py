@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import artifacts
-from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.raw.dbt_runs import RESULTS_KEPT, NodeResult, Run, land_run
 from ingest.warehouse import scratch_warehouse
+from opencode_warehouse.build import artifacts
+from opencode_warehouse.cli import main
 from tests.ingest.stores import NOW, SECRET, Warehouse
 
 MANIFEST = {

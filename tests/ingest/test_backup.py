@@ -15,12 +15,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import backup, cli, copies
-from ingest.backup import back_up
-from ingest.cli import main
+from ingest import command_line
 from ingest.errors import IngestError
 from ingest.lock import BusyError
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.cli import main
+from opencode_warehouse.keep import backup, copies
+from opencode_warehouse.keep.backup import back_up
 from tests.ingest.stores import Warehouse, json_tree, without_rights
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -148,7 +149,14 @@ def test_a_disk_that_fills_up_meanwhile_is_told_and_nothing_is_left(
 ) -> None:
     size = loaded.path.stat().st_size
     (tmp_path / "disk").mkdir()
-    command = [sys.executable, "-m", "ingest", "backup", "--to", str(tmp_path / "disk" / "monday")]
+    command = [
+        sys.executable,
+        "-m",
+        "opencode_warehouse",
+        "backup",
+        "--to",
+        str(tmp_path / "disk" / "monday"),
+    ]
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, resource.RLIM_INFINITY))
@@ -233,7 +241,9 @@ def test_the_command_says_what_it_made(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cli, "_QUIET_S", -1.0)  # it says where it is at once, where stderr is a terminal
+    monkeypatch.setattr(
+        command_line, "_QUIET_S", -1.0
+    )  # it says where it is at once, where stderr is a terminal
     common = ["backup", "--warehouse", str(loaded.path), "--store", str(tmp_path / "store")]
     assert main(common) == 0
     assert capsys.readouterr().out.startswith(f"Backed up and verified {N_DOCUMENTS} documents (")
@@ -244,7 +254,7 @@ def test_the_command_says_what_it_made(
     assert made["n_documents"] == N_DOCUMENTS
 
     assert main([*common, "--to", str(tmp_path / "store" / "b")]) == 2
-    assert "opencode-ingest: The backup" in capsys.readouterr().err
+    assert "opencode-warehouse: The backup" in capsys.readouterr().err
 
 
 def test_progress_is_told(loaded: Warehouse) -> None:

@@ -17,13 +17,13 @@ COMMANDS = {
     "status --json": (0, "-m ingest status --json"),
     "load, with a rejection": (0, "-m ingest load --rehash"),
     "doctor, with a problem": (1, "-m ingest doctor"),
-    "health, with a FAIL": (1, "-m ingest health"),
-    "health --json": (1, "-m ingest health --json"),
-    "backup": (0, "-m ingest backup"),
-    "releases": (0, "-m ingest releases"),
-    "prune": (0, "-m ingest prune --older-than 1"),
-    "questions": (0, f"{PROJECT}/dev/tools/questions.py"),
-    "alerts": (1, "-m alerts --test"),
+    "health, with a FAIL": (1, "-m opencode_warehouse health"),
+    "health --json": (1, "-m opencode_warehouse health --json"),
+    "backup": (0, "-m opencode_warehouse backup"),
+    "releases": (0, "-m opencode_warehouse releases"),
+    "prune": (0, "-m opencode_warehouse prune --older-than 1"),
+    "answer": (0, "-m opencode_warehouse answer"),
+    "alert": (1, "-m opencode_warehouse alert --test"),
 }
 
 

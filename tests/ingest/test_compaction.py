@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.compaction import compact
 from ingest.errors import IngestError
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.build.compaction import compact
 from tests.ingest.stores import Warehouse, json_tree
 
 BUILD = (
@@ -69,7 +69,7 @@ def test_a_copy_that_lacks_something_is_not_put_in_place(
 ) -> None:
     build(built)
     before = built.documents()
-    monkeypatch.setattr("ingest.compaction._contents", lambda _, catalog: catalog)
+    monkeypatch.setattr("opencode_warehouse.build.compaction._contents", lambda _, catalog: catalog)
     with pytest.raises(IngestError, match="does not hold the tables"):
         compact(built.path)
     assert built.documents() == before
@@ -82,7 +82,9 @@ def test_a_kill_loses_nothing(built: Warehouse, point: str) -> None:
     before = built.documents()
     program = f"""
         import os, pathlib, signal
-        from ingest import compaction, copies, trust
+        from ingest import trust
+        from opencode_warehouse.build import compaction
+        from opencode_warehouse.keep import copies
 
         {point} = lambda *_, **named: os.kill(os.getpid(), signal.SIGKILL)
         compaction.compact(pathlib.Path({str(built.path)!r}))

@@ -7,11 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from ingest import doctor
-from ingest.doctor import Finding
 from ingest.settings import from_environment
 from ingest.sources.discovery import find_sources
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.tell import doctor
+from opencode_warehouse.tell.doctor import Finding
 from tests.ingest.stores import (
     SECRET,
     Warehouse,
@@ -184,7 +184,7 @@ def test_an_export_that_vanishes_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_warehouse_is_examined_as_well(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.status.STATUS_WAIT_S", 0.1)
+    monkeypatch.setattr("opencode_warehouse.tell.status.STATUS_WAIT_S", 0.1)
     root = json_tree(tmp_path / "store")
     warehouse.load(root, dry_run=True)
     write(message_file(root, "msg_bad"), SECRET.encode())

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli import main
-from ingest.health import amount
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.cli import main
+from opencode_warehouse.tell.health import amount
 
 TABLES = """
     create table main.sessions as select 'ses_1' as session_id;

@@ -17,18 +17,19 @@ from types import SimpleNamespace
 import duckdb
 import orjson
 import pytest
-import questions
 
-from alerts import cli as alerts
-from elementary_report import cli as elementary_report
-from ingest import cli, pipeline, trust
-from ingest.backup import back_up
-from ingest.copies import read_manifest, sha256
-from ingest.dbt_turn import Plugin
+from ingest import cli, trust
 from ingest.errors import IngestError
-from ingest.releases import publish
 from ingest.watch.watcher import Watcher, WatchOptions
-from reports import cli as reports
+from opencode_warehouse.alerts import cli as alerts
+from opencode_warehouse.build import pipeline
+from opencode_warehouse.build.dbt_lock_plugin import Plugin
+from opencode_warehouse.elementary_page import cli as elementary_report
+from opencode_warehouse.keep.backup import back_up
+from opencode_warehouse.keep.copies import read_manifest, sha256
+from opencode_warehouse.keep.releases import publish
+from opencode_warehouse.pages import cli as reports
+from opencode_warehouse.tell import answers
 from tests.ingest.stores import Warehouse, json_tree
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -194,8 +195,8 @@ def watch(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> int:
 
 def answer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> int:
     """Ask of the warehouse itself: the release is asked elsewhere."""
-    monkeypatch.setattr(questions, "to_read", lambda path: path)
-    return questions.main(["cost_by_model", "--warehouse", str(scene.warehouse)])
+    monkeypatch.setattr(answers, "to_read", lambda path: path)
+    return answers.main(["cost_by_model", "--warehouse", str(scene.warehouse)])
 
 
 def report(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -412,7 +413,7 @@ def test_the_views_that_are_ours_are_those_of_the_project() -> None:
 
 
 def test_only_one_place_makes_connections() -> None:
-    packages = ("ingest", "reports", "alerts", "elementary_report", "dev")
+    packages = ("ingest", "opencode_warehouse", "dev")
     found = {
         str(file.relative_to(PROJECT))
         for package in packages
@@ -437,7 +438,7 @@ READ_RELEASES = {
     "rollback": ingest("rollback"),
     "status": ingest("status"),
     "prune": ingest("prune", "--older-than", "1"),
-    "answer": lambda scene, _: questions.main(["cost_by_model", "--warehouse", str(scene.warehouse)]),
+    "answer": lambda scene, _: answers.main(["cost_by_model", "--warehouse", str(scene.warehouse)]),
 }
 
 

@@ -275,6 +275,7 @@ def test_patience_says_at_once_that_it_waits_and_then_every_five_seconds(
     [
         (["/venv/bin/opencode-ingest", "--json", "load"], "opencode-ingest load"),
         (["/project/ingest/__main__.py", "watch"], "opencode-ingest watch"),
+        (["/project/opencode_warehouse/__main__.py", "run"], "opencode-warehouse run"),
         (["/venv/bin/dbt", "--no-use-colors", "build", "--select", "x"], "dbt build"),
         (["-c", "/secret/place"], "-c"),
     ],

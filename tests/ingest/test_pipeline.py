@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from ingest.briefly import without_texts
 from ingest.lock import writing
-from ingest.pipeline import Outcome, _Build, build
 from ingest.settings import Settings
+from opencode_warehouse.build.dbt_output import without_texts
+from opencode_warehouse.build.pipeline import Outcome, _Build, build
 from tests.ingest.stores import Warehouse
 
 DBT = """

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest import pipeline, releases
-from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.load import Options
 from ingest.lock import lock_path, read_holder
-from ingest.releases import current_release
+from opencode_warehouse.build import pipeline
+from opencode_warehouse.cli import main
+from opencode_warehouse.keep import releases
+from opencode_warehouse.keep.releases import current_release
 from tests.ingest.stores import Warehouse, json_tree, part, part_file, write
 
 STEPS = [
@@ -49,8 +50,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(pipeline._Build, "command", command)
     monkeypatch.setattr(pipeline._Build, "_land_results", lambda self: None)
-    monkeypatch.setattr("ingest.query_timings.time_queries", noted("time-queries"))
-    monkeypatch.setattr("ingest.releases.publish", noted("publish", publish))
+    monkeypatch.setattr("opencode_warehouse.build.query_timings.time_queries", noted("time-queries"))
+    monkeypatch.setattr("opencode_warehouse.keep.releases.publish", noted("publish", publish))
     return done
 
 

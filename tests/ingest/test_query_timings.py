@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest import query_timings
-from ingest.cli import main
-from ingest.query_timings import REFERENCE_QUERIES, time_queries
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.build import query_timings
+from opencode_warehouse.build.query_timings import REFERENCE_QUERIES, time_queries
+from opencode_warehouse.cli import main
 
 TABLES = """
     create table main.agents as select 'a' || i as agent_id, 'agent ' || i as name from range(5000) as t (i);

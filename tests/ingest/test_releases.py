@@ -18,11 +18,11 @@ from typing import BinaryIO
 import duckdb
 import pytest
 
-from ingest import copies, releases
-from ingest.cli import main
 from ingest.errors import IngestError
-from ingest.releases import current_release, publish, roll_back, to_read
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.cli import main
+from opencode_warehouse.keep import copies, releases
+from opencode_warehouse.keep.releases import current_release, publish, roll_back, to_read
 from tests.ingest.stores import Warehouse, json_tree
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -239,7 +239,7 @@ def test_a_disk_that_fills_up_leaves_the_last_release_and_the_next_run_heals(bui
     program = f"""
         from pathlib import Path
         from ingest.errors import IngestError
-        from ingest.releases import publish
+        from opencode_warehouse.keep.releases import publish
         try:
             publish(Path({str(built.path)!r}))
         except IngestError as error:
@@ -286,7 +286,7 @@ def test_a_kill_at_any_step_leaves_a_whole_release_and_the_next_run_heals(
     program = f"""
         import os, signal
         from pathlib import Path
-        from ingest import copies, releases
+        from opencode_warehouse.keep import copies, releases
 
         def die(*arguments, **named):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -15,15 +15,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest import restore as restoring
-from ingest.backup import back_up
-from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.lock import BusyError
 from ingest.raw.records import SentAlert, record_alerts
-from ingest.restore import Restored, restore
-from ingest.retention import prune
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.cli import main
+from opencode_warehouse.keep import restore as restoring
+from opencode_warehouse.keep.backup import back_up
+from opencode_warehouse.keep.restore import Restored, restore
+from opencode_warehouse.keep.retention import prune
 from tests.ingest.stores import Warehouse, json_tree, part, part_file, write
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -237,7 +237,7 @@ def test_a_kill_at_any_step_loses_nothing_and_restoring_again_completes(
     module, _, attribute = point.rpartition(".")
     program = f"""
         import os, pathlib, signal
-        from ingest import copies, restore
+        from opencode_warehouse.keep import copies, restore
 
         def die(path=None, *arguments, **named):
             if {attribute!r} != "unlink" or str(path).endswith(".wal"):
@@ -272,7 +272,7 @@ def test_a_kill_leaves_no_warehouse_without_what_its_log_held(loaded: Warehouse,
     module, _, attribute = point.rpartition(".")
     program = f"""
         import os, pathlib, signal
-        from ingest import restore
+        from opencode_warehouse.keep import restore
 
         keep = restore._keep_present
 
@@ -305,7 +305,7 @@ def test_a_disk_that_fills_up_leaves_the_warehouse_as_it_was(loaded: Warehouse) 
         resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, resource.RLIM_INFINITY))
 
     full = subprocess.run(
-        [sys.executable, "-m", "ingest", "restore", "--warehouse", str(loaded.path)],
+        [sys.executable, "-m", "opencode_warehouse", "restore", "--warehouse", str(loaded.path)],
         preexec_fn=limit,
         capture_output=True,
         text=True,

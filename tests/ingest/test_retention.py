@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest.backup import back_up
-from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.raw.schema import MIGRATIONS
-from ingest.releases import publish
-from ingest.retention import Pruned, prune
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.cli import main
+from opencode_warehouse.keep.backup import back_up
+from opencode_warehouse.keep.releases import publish
+from opencode_warehouse.keep.retention import Pruned, prune
 from tests.ingest.stores import Warehouse, database, json_tree, message_file, part_file, write
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -123,7 +123,7 @@ def test_a_kill_leaves_whole_chunks_and_the_next_call_goes_on(
     program = f"""
         import os, pathlib, signal
         from datetime import datetime, UTC
-        from ingest import retention
+        from opencode_warehouse.keep import retention
 
         retention.CHUNK_ROWS = 1
         remove, calls = retention.remove_texts, []

@@ -10,9 +10,9 @@ import pytest
 from ingest.errors import IngestError
 from ingest.lock import program
 from ingest.raw.schema import attach, use
-from ingest.status import describe, rows, status
 from ingest.sync_state import StatusFile, read_status, status_path
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.tell.status import describe, rows, status
 from tests.ingest.stores import Warehouse, json_tree, message_file, write
 from tests.ingest.test_warehouse import held
 
@@ -115,7 +115,7 @@ def test_it_sums_up_a_built_history(warehouse: Warehouse, tmp_path: Path) -> Non
 def test_while_a_load_holds_the_warehouse_it_says_how_far_that_is(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.status.STATUS_WAIT_S", 0.1)
+    monkeypatch.setattr("opencode_warehouse.tell.status.STATUS_WAIT_S", 0.1)
     warehouse.load(json_tree(tmp_path / "store"))
     with held(warehouse.path) as pid:
         file = StatusFile(warehouse.path)

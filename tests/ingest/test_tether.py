@@ -16,7 +16,7 @@ RUN = """
 import sys
 from pathlib import Path
 from ingest.lock import writing
-from ingest.pipeline import Outcome, _Build
+from opencode_warehouse.build.pipeline import Outcome, _Build
 from ingest.settings import Settings
 
 warehouse = Path(sys.argv[1])
@@ -83,7 +83,14 @@ def test_the_exit_code_is_that_of_the_program() -> None:
 
 
 def test_a_program_that_is_asked_to_end_is_ended_through_it() -> None:
-    command = [sys.executable, "-m", "ingest.tether", sys.executable, "-c", DBT_THAT_SAYS_GOODBYE]
+    command = [
+        sys.executable,
+        "-m",
+        "opencode_warehouse.build.tether",
+        sys.executable,
+        "-c",
+        DBT_THAT_SAYS_GOODBYE,
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         assert program.stdout.readline() == "here\n"
@@ -107,7 +114,7 @@ time.sleep(60)
 
 def run(program: str) -> "subprocess.CompletedProcess[bytes]":
     """Run a program of Python through the tether, whose input stays open."""
-    command = [sys.executable, "-m", "ingest.tether", sys.executable, "-c", program]
+    command = [sys.executable, "-m", "opencode_warehouse.build.tether", sys.executable, "-c", program]
     reads, writes = os.pipe()
     try:
         return subprocess.run(command, stdin=reads, check=False)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.raw.json_text import JsonValue, canonical
-from ingest.texts import marker, without_text
+from opencode_warehouse.keep.text_stripping import marker, without_text
 
 SECRET = "the words that nobody may read"  # noqa: S105
 SHA = "0123456789abcdef0123456789abcdef01234567"

@@ -18,17 +18,17 @@ import pytest
 import watchfiles
 
 from ingest import load as loading
-from ingest import pipeline
 from ingest.cli import main
 from ingest.errors import IngestError
 from ingest.lock import BusyError, program, writing
 from ingest.raw.writer import Writer
 from ingest.settings import Settings
-from ingest.status import describe, status
 from ingest.sync_state import read_status
 from ingest.warehouse import open_warehouse
 from ingest.watch import tree_events, watched_source, watcher
 from ingest.watch.watcher import Watcher, WatchOptions
+from opencode_warehouse.build import pipeline
+from opencode_warehouse.tell.status import describe, status
 from tests.ingest.stores import (
     Warehouse,
     change,
@@ -623,10 +623,10 @@ def test_the_end_may_be_asked_for_while_it_waits_for_its_turn(
 
 ASKED_TO_END_WHILE_IT_LOOKS = """
 import os, signal, threading, time
-from ingest import cli
+from ingest.command_line import set_when_asked_to_end
 
 stop = threading.Event()
-cli._set_when_asked_to_end(stop)
+set_when_asked_to_end(stop)
 with stop._cond:  # as stop.wait() and stop.set() have it for a moment
     for number in (signal.SIGTERM, signal.SIGINT):
         os.kill(os.getpid(), number)

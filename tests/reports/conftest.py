@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.warehouse import open_warehouse
-from reports.cli import main
+from opencode_warehouse.pages.cli import main
 
 TABLES = """
 create table sessions (session_id varchar, title varchar);

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ingest.warehouse import open_warehouse
-from reports import cli
+from opencode_warehouse.pages import cli
 
 WritePage = Callable[..., Any]
 PAGE = """# Mine
@@ -132,7 +132,9 @@ def test_a_warehouse_in_use_is_waited_for_and_its_holder_named(
     with subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        monkeypatch.setattr("reports.queries.open_warehouse", partial(open_warehouse, wait_s=0.3))
+        monkeypatch.setattr(
+            "opencode_warehouse.pages.queries.open_warehouse", partial(open_warehouse, wait_s=0.3)
+        )
         try:
             assert cli.main(["--warehouse", str(warehouse)]) == 2
         finally:
@@ -144,7 +146,7 @@ def test_progress_is_told_once_it_takes_long(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = iter([0.0, 1.0, 2.5, 3.0, 5.0])
-    monkeypatch.setattr("reports.cli.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("opencode_warehouse.pages.cli.time.monotonic", lambda: next(clock))
     with caplog.at_level(logging.INFO):
         show = cli._progress()
         for step in ("one", "two", "three", "four"):
@@ -154,7 +156,7 @@ def test_progress_is_told_once_it_takes_long(
 
 def test_the_module_is_the_command(warehouse: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "reports", "--warehouse", str(warehouse), "nope"],
+        [sys.executable, "-m", "opencode_warehouse", "report", "--warehouse", str(warehouse), "nope"],
         capture_output=True,
         text=True,
         check=False,

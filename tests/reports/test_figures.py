@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from reports.figures import label_of, shown, sparkline, unit_of
+from opencode_warehouse.pages.figures import label_of, shown, sparkline, unit_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingest.health import Check, Coverage, judge
+from opencode_warehouse.tell.health import Check, Coverage, judge
 
 WritePage = Callable[..., Any]
 

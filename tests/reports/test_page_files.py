@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from reports.cli import main
-from reports.page_files import Fence, find, parse, read
+from opencode_warehouse.pages.cli import main
+from opencode_warehouse.pages.page_files import Fence, find, parse, read
 
 Refused = Callable[[str], str]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from reports.render import escape
+from opencode_warehouse.pages.render import escape
 
 WritePage = Callable[..., Any]
 Refused = Callable[[str], str]

@@ -31,7 +31,7 @@ def targets() -> set[str]:
 
 def of_alerts() -> set[str]:
     """Return the environment variables that alerts read."""
-    code = (PROJECT / "alerts" / "channels.py").read_text("utf-8")
+    code = (PROJECT / "opencode_warehouse" / "alerts" / "channels.py").read_text("utf-8")
     # The level of a channel is asked for by the channel's name.
     names = set(re.findall(r"\{PREFIX\}([A-Z_]+)", code))
     names |= {f"{channel}_LEVEL" for channel in re.findall(r'\blevel\("([A-Z]+)"\)', code)}
@@ -66,7 +66,7 @@ def test_the_makefile_looks_for_every_channel() -> None:
 
 @pytest.mark.parametrize(
     ("command", "options"),
-    [("-m alerts", ("--test", "--dry-run")), ("-m ingest backup", ("--to",))],
+    [("-m opencode_warehouse alert", ("--test", "--dry-run")), ("-m opencode_warehouse backup", ("--to",))],
 )
 def test_the_options_that_the_page_names_are_there(command: str, options: tuple[str, ...]) -> None:
     done = subprocess.run(
@@ -83,9 +83,12 @@ def test_the_options_that_the_page_names_are_there(command: str, options: tuple[
 def test_links_and_commands_of_the_page_lead_somewhere() -> None:
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
         assert (PROJECT / "docs" / link).exists(), link
-    code = (PROJECT / "ingest" / "cli.py").read_text("utf-8")
-    for command in re.findall(r"`opencode-ingest ([a-z-]+)`", PAGE):
-        assert f'add_parser(\n        "{command}"' in code or f'add_parser("{command}"' in code, command
+    for program, command in re.findall(r"`(opencode-(?:ingest|warehouse)) ([a-z-]+)`", PAGE):
+        module = {"opencode-ingest": "ingest", "opencode-warehouse": "opencode_warehouse"}[program]
+        done = subprocess.run(
+            [sys.executable, "-m", module, "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
+        )
+        assert re.search(rf"^ +{command}\b", done.stdout, re.MULTILINE), command
 
 
 def test_units_start_the_job_with_the_secrets_in_a_file() -> None:
@@ -144,23 +147,26 @@ def daily(tmp_path: Path) -> Job:
 def test_the_daily_job_runs_and_then_alerts(daily: Job, channel: str) -> None:
     code, _, commands = daily(channel)
     assert code == 0
-    assert commands[-2:] == ["python -m ingest run --fallback sample", "python -m alerts"]
+    assert commands[-2:] == [
+        "python -m opencode_warehouse run --fallback sample",
+        "python -m opencode_warehouse alert",
+    ]
 
 
 def test_without_a_channel_nobody_is_told_and_that_is_no_error(daily: Job) -> None:
     code, said, commands = daily(None)
     assert code == 0
     assert "no channel is set: docs/operations.md" in said
-    assert "python -m alerts" not in commands
+    assert "python -m opencode_warehouse alert" not in commands
 
 
 @pytest.mark.parametrize("code", [1, 2])
 def test_whatever_fails_the_alert_goes_out_and_the_job_has_failed(daily: Job, code: int) -> None:
-    ended, _, commands = daily("OPENCODE_ALERTS_SLACK_URL", "ingest run", code)
+    ended, _, commands = daily("OPENCODE_ALERTS_SLACK_URL", "opencode_warehouse run", code)
     assert ended != 0
-    assert commands[-1] == "python -m alerts"
+    assert commands[-1] == "python -m opencode_warehouse alert"
 
 
 @pytest.mark.parametrize("code", [1, 2])
 def test_an_alert_that_did_not_arrive_fails_the_job(daily: Job, code: int) -> None:
-    assert daily("OPENCODE_ALERTS_SLACK_URL", "-m alerts", code)[0] != 0
+    assert daily("OPENCODE_ALERTS_SLACK_URL", "-m opencode_warehouse alert", code)[0] != 0

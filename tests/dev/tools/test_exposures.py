@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from reports import page_files
+from opencode_warehouse.pages import page_files
 
 PROJECT = Path(__file__).resolve().parents[3]
 EXPOSURES = yaml.safe_load((PROJECT / "models" / "marts" / "_exposures.yml").read_text())["exposures"]

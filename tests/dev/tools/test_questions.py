@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import questions
-from questions import Answer, Question, QuestionError
 
 from ingest.warehouse import open_warehouse
+from opencode_warehouse.tell import answers
+from opencode_warehouse.tell.answers import Answer, Question, QuestionError
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -22,7 +23,7 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 def test_there_are_forty_questions_and_each_says_what_it_asks() -> None:
-    listed = questions.read_questions(PROJECT / "analyses")
+    listed = answers.read_questions(PROJECT / "analyses")
     assert len(listed) >= 40
     assert len({question.name for question in listed}) == len(listed)
     for question in listed:
@@ -32,19 +33,19 @@ def test_there_are_forty_questions_and_each_says_what_it_asks() -> None:
 
 def test_every_file_of_analyses_is_a_question() -> None:
     files = {path.stem for path in (PROJECT / "analyses").rglob("*.sql")}
-    assert files == {question.name for question in questions.read_questions(PROJECT / "analyses")}
+    assert files == {question.name for question in answers.read_questions(PROJECT / "analyses")}
 
 
 def test_a_question_can_be_pasted_as_it_stands_in_the_docs() -> None:
     template = (
         "select 1\nfrom {{ ref('messages') }} as messages\ninner join {{ ref('models') }} as m on true\n"
     )
-    assert questions.as_sql(template) == "select 1\nfrom messages\ninner join models as m on true"
+    assert answers.as_sql(template) == "select 1\nfrom messages\ninner join models as m on true"
 
 
 def test_a_question_with_other_jinja_is_refused() -> None:
     with pytest.raises(QuestionError, match="may use known_usd"):
-        questions.as_sql("select {{ var('as_of') }}")
+        answers.as_sql("select {{ var('as_of') }}")
 
 
 def test_an_answer_of_another_shape_is_refused_by_name(warehouse: Path) -> None:
@@ -53,7 +54,7 @@ def test_an_answer_of_another_shape_is_refused_by_name(warehouse: Path) -> None:
         open_warehouse(warehouse, read_only=True) as connection,
         pytest.raises(QuestionError, match=r"how_many has the columns \['m'\], and its YAML says \['n'\]"),
     ):
-        questions.answer(question, connection)
+        answers.answer(question, connection)
 
 
 def test_nothing_in_a_payload_breaks_out_of_a_table() -> None:
@@ -70,17 +71,17 @@ def test_numbers_stand_to_the_right_and_times_to_the_second() -> None:
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
-    table = questions.as_table(Answer(["title"], [("red \x1b[31m\x9b",)]))
+    table = answers.as_table(Answer(["title"], [("red \x1b[31m\x9b",)]))
     assert table.splitlines()[2] == "red \ufffd[31m\ufffd"
 
 
 def test_an_unknown_question_is_told_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
-    assert questions.main(["cost_by_modl"]) == 2
+    assert answers.main(["cost_by_modl"]) == 2
     assert "did you mean cost_by_model" in capsys.readouterr().err
 
 
 def test_all_questions_are_listed_where_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert questions.main([]) == 0
+    assert answers.main([]) == 0
     assert "  cost_by_model" in capsys.readouterr().out
 
 
@@ -91,7 +92,7 @@ def test_a_warehouse_that_cannot_answer_is_named_with_the_remedy(
     warehouse: Path, exists: bool, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = warehouse if exists else warehouse.with_name("none.duckdb")
-    assert questions.main(["cost_by_day", "--warehouse", str(path)]) == 2
+    assert answers.main(["cost_by_day", "--warehouse", str(path)]) == 2
     told = capsys.readouterr().err
     assert words in told
     assert "run" in told

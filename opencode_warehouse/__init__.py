@@ -1,0 +1,1 @@
+"""What people run: build a warehouse, keep it, tell what is in it."""

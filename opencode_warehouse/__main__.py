@@ -1,0 +1,7 @@
+"""`python -m opencode_warehouse`."""
+
+import sys
+
+from opencode_warehouse.cli import main
+
+sys.exit(main())

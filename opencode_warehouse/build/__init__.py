@@ -1,0 +1,1 @@
+"""From what is loaded to what is released: dbt, its results, timings, compaction."""

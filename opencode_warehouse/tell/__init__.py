@@ -1,0 +1,1 @@
+"""What a warehouse says on a terminal: status, doctor, health, answers."""
