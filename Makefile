@@ -21,7 +21,7 @@ COMMAND := $(BIN)/python -m opencode_warehouse
 # What dbt writes (its log, its results, the write-ahead log beside the warehouse) is as private as what it reads.
 PRIVATELY := sh -c 'umask 077; exec "$$0" "$$@"'
 DBT := $(PRIVATELY) $(BIN)/dbt --no-use-colors
-DBT_OUTPUT := $(BIN)/python -m opencode_warehouse.build.dbt_output
+SHORTENED := $(BIN)/python -m opencode_warehouse.build.dbt_output
 WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
 LINT_WAREHOUSE := target/lint/opencode.duckdb
@@ -61,7 +61,7 @@ daily: ready ## What a scheduled job does: run, then alert where a channel is se
 	    exit $$failed
 
 health: ready ## Make the health checks anew on the tables as they are, and show them
-	@set -o pipefail; $(DBT) run --select tag:quality | $(DBT_OUTPUT)
+	@set -o pipefail; $(DBT) run --select tag:quality | $(SHORTENED)
 	@$(COMMAND) health
 
 answer: ready ## Answer a question of docs/questions.md from your warehouse: make answer Q=cost_by_model
@@ -129,7 +129,7 @@ lint-sql: ready
 
 docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
-	@set -o pipefail; $(DBT) docs generate --static | $(DBT_OUTPUT)
+	@set -o pipefail; $(DBT) docs generate --static | $(SHORTENED)
 	@echo "Open target/static_index.html in a browser."
 
 elementary-report: ready ## Write Elementary's page of models, tests, runs and lineage
@@ -144,8 +144,8 @@ dictionary: ready ## Write data dictionary, ER diagram, validation rules (from Y
 
 questions: ready ## Write docs/questions.md anew, from analyses/ and the bundled sample
 	@$(INGEST) load --store sample --warehouse $(SAMPLE_WAREHOUSE)
-	@set -o pipefail; $(ON_SAMPLE) $(DBT) seed | $(DBT_OUTPUT)
-	@set -o pipefail; $(ON_SAMPLE) $(DBT) run | $(DBT_OUTPUT)
+	@set -o pipefail; $(ON_SAMPLE) $(DBT) seed | $(SHORTENED)
+	@set -o pipefail; $(ON_SAMPLE) $(DBT) run | $(SHORTENED)
 	@$(BIN)/python dev/tools/questions.py --warehouse $(SAMPLE_WAREHOUSE)
 
 errors-eval: ready ## Say how well errors are classified, by a file of labelled ones (FILE=…)

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ingest import load, load_result, settings, words
+from ingest import human, load, load_result, settings
 from ingest.command_line import (
     EXIT_OK,
     EXIT_PROBLEMS,
@@ -91,7 +91,7 @@ def _init(arguments: argparse.Namespace, configured: settings.Settings) -> int:
     print_result(
         arguments,
         {"warehouse": str(configured.warehouse)},
-        words.printable(f"The warehouse is {configured.warehouse}."),
+        human.printable(f"The warehouse is {configured.warehouse}."),
     )
     return EXIT_OK
 

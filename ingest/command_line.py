@@ -17,7 +17,7 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ingest import __version__, load, logs, settings, words
+from ingest import __version__, human, load, logs, settings
 from ingest.errors import IngestError
 from ingest.raw.batch import Counts
 from ingest.sources.source import Source
@@ -50,10 +50,10 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
         )
         code: int = arguments.run(arguments, configured)
     except IngestError as error:
-        print(f"{name}: {words.printable(error)}", file=sys.stderr)
+        print(f"{name}: {human.printable(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
     except (duckdb.OperationalError, duckdb.FatalException, OSError) as error:  # a full or failing disk
-        reason = words.printable(str(error).splitlines()[0])
+        reason = human.printable(str(error).splitlines()[0])
         print(
             f"{name}: the work could not be finished ({reason}). When that is mended, the next load "
             "completes what is missing.",
@@ -198,8 +198,8 @@ def seconds(given: str) -> float:
 def print_result(arguments: argparse.Namespace, value: object, text: str) -> None:
     """Print a result: its value where JSON is asked for, else its text."""
     if arguments.json:
-        text = words.printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-    words.say(text)
+        text = human.printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    human.say(text)
 
 
 class PipedConsole(Console):
@@ -207,7 +207,7 @@ class PipedConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """Called where nobody reads what was printed."""
-        words.say_no_more()
+        human.say_no_more()
 
 
 @contextmanager

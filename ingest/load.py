@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import words
+from ingest import human
 from ingest.errors import DamagedError, IngestError, SourceError
 from ingest.load_result import LoadResult, Rejected, SourceResult
 from ingest.raw import landed, remasking
@@ -150,7 +150,7 @@ def _mask_landed(
         report.masking(n_changed)
     if n_changed:
         result.notes.append(
-            f"Secrets were masked in {words.count(n_changed, 'document')} that had been landed before, under "
+            f"Secrets were masked in {human.count(n_changed, 'document')} that had been landed before, under "
             "other rules or none."
         )
 
@@ -294,7 +294,7 @@ def _load_missing(source: Source, land: Landing, options: Options) -> SourceResu
             source, "missing", message, land.end_source(vanished, None, "missing", message), is_problem=False
         )
     message = (
-        f"{gone}; the {words.count(n_landed, 'document')} loaded from it stay as they are. If it is gone for "
+        f"{gone}; the {human.count(n_landed, 'document')} loaded from it stay as they are. If it is gone for "
         "good, load once with --accept-deletions."
     )
     return SourceResult(source, "missing", message, land.end_source({}, None, "missing", message))

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from ingest import words
+from ingest import human
 from ingest.raw import masking
 from ingest.raw.batch import Counts
 from ingest.raw.documents import Rejection
@@ -103,13 +103,13 @@ def describe(result: LoadResult) -> str:
     if result.is_sample:
         lines.append("No OpenCode history was found on this machine: the bundled sample is used instead.")
     for one in result.sources:
-        figures = f"{words.count(one.counts.scanned, 'document')}, {one.counts.written:,} new or changed"
-        lines.append(f"  {one.source.kind:<6} {words.place(one.source.root)}: {figures}")
+        figures = f"{human.count(one.counts.scanned, 'document')}, {one.counts.written:,} new or changed"
+        lines.append(f"  {one.source.kind:<6} {human.place(one.source.root)}: {figures}")
     would = "would be " if result.is_dry_run else ""
     summary = (
         "Nothing changed since the last load, nothing was written."
         if counts.written == counts.deleted == 0
-        else f"{words.count(counts.written, 'document')} {would}written, "
+        else f"{human.count(counts.written, 'document')} {would}written, "
         f"{counts.deleted:,} {would}marked as deleted."
     )
     lines.append(
@@ -118,20 +118,20 @@ def describe(result: LoadResult) -> str:
     if counts.secrets_masked:
         kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(counts.secrets_masked.items()))
         lines.append(
-            f"{words.count(masking.total(counts.secrets_masked), 'secret')} {would}masked in them: {kinds}."
+            f"{human.count(masking.total(counts.secrets_masked), 'secret')} {would}masked in them: {kinds}."
         )
     for path, rejection in result.rejections[:MAX_LISTED_REJECTIONS]:
         place = "" if rejection.position is None else f" at byte {rejection.position:,}"
         one_of = "" if path.suffix == ".json" or not rejection.document_id else f" ({rejection.document_id})"
         lines.append(
-            words.printable(f"  rejected: {path}{one_of}: {rejection.reason}{place}: {rejection.detail}")
+            human.printable(f"  rejected: {path}{one_of}: {rejection.reason}{place}: {rejection.detail}")
         )
     if len(result.rejections) > MAX_LISTED_REJECTIONS:
         lines.append(
             f"  and {len(result.rejections) - MAX_LISTED_REJECTIONS:,} more: see raw.rejected_documents"
         )
-    lines.extend(f"Note: {words.printable(note)}" for note in result.notes)
-    lines.extend(f"Problem: {words.printable(problem)}" for problem in result.problems)
+    lines.extend(f"Note: {human.printable(note)}" for note in result.notes)
+    lines.extend(f"Problem: {human.printable(problem)}" for problem in result.problems)
     seconds = (result.ended_at - result.started_at).total_seconds()
     lines.append(f"{'Dry run' if result.is_dry_run else f'Load {result.batch_id}'} took {seconds:.1f} s.")
     return "\n".join(lines)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import orjson
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Holder:
 
     def __str__(self) -> str:
         elsewhere = "" if self.host == socket.gethostname() else f" on {self.host}"
-        return words.printable(
+        return human.printable(
             f"{self.program} (process {self.pid}{elsewhere}, since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
         )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError
 from ingest.raw.schema import CATALOG, MIGRATIONS, migrate, raw_version
 
@@ -182,7 +182,7 @@ def _not_the_loaders(path: Path, kind: str, name: str) -> IngestError:
 
 
 def _shown(schema: str, name: str) -> str:
-    return words.printable(f"{schema}.{name}")
+    return human.printable(f"{schema}.{name}")
 
 
 def _quoted(name: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import trust, words
+from ingest import human, trust
 from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience, writing
 from ingest.raw.schema import CATALOG, MIGRATIONS, attach, ensure_raw, raw_version, use
@@ -188,7 +188,7 @@ def _holder(error: duckdb.Error) -> tuple[str, int | None]:
     found = _HOLDER.search(str(error))
     if found is None:
         return "another program", None
-    return words.printable(f"{Path(found['program']).name} (process {found['pid']})"), int(found["pid"])
+    return human.printable(f"{Path(found['program']).name} (process {found['pid']})"), int(found["pid"])
 
 
 def _explain(path: Path, error: duckdb.Error) -> str:
@@ -212,4 +212,4 @@ def _explain(path: Path, error: duckdb.Error) -> str:
 
 def _reason(error: duckdb.Error) -> str:
     """Return the first line of what DuckDB says: below it stand suggestions and the query."""
-    return words.printable(str(error).splitlines()[0])
+    return human.printable(str(error).splitlines()[0])

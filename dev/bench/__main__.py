@@ -14,10 +14,10 @@ from dev.bench import cases, machine, report, results
 from dev.bench.checks import Check, checks
 from dev.bench.errors import BenchError
 from dev.bench.lab import PROJECT, Lab
-from dev.bench.lines import Line
 from dev.bench.peers import Peer, peers
 from dev.bench.plans import PLANS, Plan
-from ingest import words
+from dev.bench.report_lines import Line
+from ingest import human
 
 EXIT_OK, EXIT_MISSED, EXIT_USER_ERROR = 0, 1, 2
 PAGE = PROJECT / "docs" / "performance.md"
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchError as error:
         console.print(f"bench: {error}", markup=False, highlight=False, soft_wrap=True)
     except OSError as error:
-        reason = words.printable(str(error))
+        reason = human.printable(str(error))
         console.print(f"bench: it could not be finished: {reason}", markup=False, highlight=False)
     except KeyboardInterrupt:
         console.print("bench: interrupted; the stores that were complete are kept.", markup=False)
@@ -118,10 +118,10 @@ def _measure_alone(
 
 def _keep(measured: results.Results, path: Path, *, is_full: bool) -> None:
     results.write(path, measured)
-    sys.stdout.write(f"Results: {words.place(path)}\n")
+    sys.stdout.write(f"Results: {human.place(path)}\n")
     if is_full:
         _write_page(PAGE, measured)
-        sys.stdout.write(f"Written anew: {words.place(PAGE)}\n")
+        sys.stdout.write(f"Written anew: {human.place(PAGE)}\n")
 
 
 def _write_page(page: Path, measured: results.Results) -> None:

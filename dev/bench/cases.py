@@ -5,8 +5,8 @@ from operator import sub
 
 from dev.bench.errors import BenchError
 from dev.bench.lab import SCALES, Lab, Scale
-from dev.bench.lines import Group, Line, at_most, compared, ratio
 from dev.bench.measure import Figure, Runs
+from dev.bench.report_lines import Group, Line, at_most, compared, ratio
 from dev.bench.stores import Layout
 
 _LAYOUTS: tuple[tuple[Layout, str], ...] = (("json", "JSON tree"), ("sqlite", "SQLite"))

@@ -22,7 +22,7 @@ from dev.bench.measure import Figure, Runs, Spent
 from dev.bench.peers import TOKENS, Peer
 from dev.bench.plans import Plan
 from dev.bench.stores import Layout, Store, Totals
-from ingest import words
+from ingest import human
 from ingest.warehouse import open_warehouse
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -239,7 +239,7 @@ class Lab:
 
     def _find_store(self, layout: Layout, scale: Scale) -> Store:
         size = self.plan.one if scale == "one" else self.plan.five
-        what = f"growing a store ({layout}, {words.size(size.n_bytes)})"
+        what = f"growing a store ({layout}, {human.size(size.n_bytes)})"
         with _Growing(self._console, what) as tell:
             return stores.store(self.cache, SAMPLE, layout, size, tell)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.bench.errors import BenchError
-from ingest import words
+from ingest import human
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 _N_LAST_LINES = 15
@@ -51,8 +51,8 @@ def run(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> Sp
             errors.seek(0)
             lines = (said + errors.read().decode("utf-8", "replace")).splitlines()[-_N_LAST_LINES:]
             raise BenchError(
-                f"`{' '.join(map(words.printable, command))}` ended with {process.returncode}:\n"
-                + "\n".join(f"  {words.printable(line)}" for line in lines)
+                f"`{' '.join(map(human.printable, command))}` ended with {process.returncode}:\n"
+                + "\n".join(f"  {human.printable(line)}" for line in lines)
             )
     return Spent(
         wall_s,

@@ -8,7 +8,7 @@ from typing import Any
 from dev.bench.errors import BenchError
 from dev.bench.peers import TOKENS
 from dev.bench.results import Results
-from ingest import words
+from ingest import human
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 _LAYOUTS = {"json": "JSON tree", "sqlite": "SQLite"}
@@ -48,7 +48,7 @@ def _machine(results: Results) -> str:
     stores = results["stores"]
     held = ", ".join(
         f"{_LAYOUTS[one['layout']]} of {sum(one['documents'].values()):,} documents "
-        f"({words.size(one['n_bytes'])})"
+        f"({human.size(one['n_bytes'])})"
         for one in stores
     )
     return (

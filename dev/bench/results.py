@@ -10,9 +10,9 @@ import orjson
 from dev.bench.checks import Check
 from dev.bench.errors import BenchError
 from dev.bench.lab import Lab
-from dev.bench.lines import Line
 from dev.bench.measure import Figure
 from dev.bench.peers import Peer
+from dev.bench.report_lines import Line
 
 Results: TypeAlias = dict[str, Any]
 FORMAT = 1

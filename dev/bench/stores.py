@@ -19,7 +19,7 @@ import orjson
 from dev.bench import history
 from dev.bench.errors import BenchError
 from dev.bench.history import HISTORY_ENDS_MS, Json, Kind, Record, Size
-from ingest import words
+from ingest import human
 
 Layout: TypeAlias = Literal["json", "sqlite"]
 Progress: TypeAlias = Callable[[int, int], object]
@@ -171,7 +171,7 @@ def check_space(path: Path, n_bytes: int) -> None:
     free = shutil.disk_usage(there).free
     if free < n_bytes:
         raise BenchError(
-            f"{words.size(n_bytes)} are needed for {path}, and {words.size(free)} are free there. Make room, "
+            f"{human.size(n_bytes)} are needed for {path}, and {human.size(free)} are free there. Make room, "
             "name a folder on another disk with BENCH_CACHE, or take SIZE=small."
         )
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.errors import IngestError
+from ingest.human import printable
 from ingest.warehouse import open_warehouse
-from ingest.words import printable
 from opencode_warehouse.tell.answers import (
     TOPICS,
     Answer,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_dictionary import grid, one_line
 
-from ingest import words
+from ingest import human
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEED = Path("seeds/health_checks.csv")
@@ -107,7 +107,7 @@ def bound(check: dict[str, str]) -> str:
     if unit == "share":
         amount = f"{threshold * 100:.4g} %"
     elif unit == "bytes":
-        amount = words.size(round(threshold))
+        amount = human.size(round(threshold))
     else:
         amount = f"{threshold:,g} {PER_UNIT.get(unit, unit)}".strip()
     return f"{check['direction'].replace('_', ' ')} {amount}"

@@ -18,7 +18,7 @@ STORAGE = f"row_group_size {chunks.CHUNK_ROWS}, storage_version 'v1.2.0'"
 COMPRESSION = {"zstd_min_string_length": "24", "disabled_compression_methods": "fsst"}
 """Zstandard also for texts shorter than 4 KB, ids among them, which DuckDB would leave far larger; and never
 FSST, whose trial takes most of the time of writing a column of ids. dbt writes with the same: its plugin
-attaches the warehouse first (see dbt_turn)."""
+attaches the warehouse first (see dbt_lock_plugin)."""
 
 _DOCUMENT_COLUMNS = """
     source_id varchar not null,

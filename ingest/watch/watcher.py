@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError, SourceError
 from ingest.load import UNREAD, Options, load
 from ingest.lock import BusyError, Patience, holding, watch_lock_path, writing
@@ -353,7 +353,7 @@ class Watcher:
     def _tell(self, message: str) -> None:
         """Log what somebody should know, once as long as it is the same."""
         if message != self._told:
-            log.warning("%s", words.printable(message))
+            log.warning("%s", human.printable(message))
             self._told = message
 
 

@@ -17,7 +17,7 @@ import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from ingest.errors import IngestError
-from ingest.words import printable
+from ingest.human import printable
 from opencode_warehouse.alerts.problems import BEGAN, LEVELS, Problem, subject
 
 PREFIX = "OPENCODE_ALERTS_"

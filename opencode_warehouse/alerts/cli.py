@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from ingest import settings, words
+from ingest import human, settings
 from ingest.errors import IngestError
 from ingest.raw.records import SentAlert, record_alerts
 from ingest.warehouse import open_warehouse
@@ -46,12 +46,12 @@ def main(
             }
         if arguments.dry_run:
             for channel in channels:
-                words.say(f"{channel.name}: {words.count(len(due[channel.name]), 'problem')} to tell")
-                words.say(as_text(due[channel.name]).rstrip("\n"))
+                human.say(f"{channel.name}: {human.count(len(due[channel.name]), 'problem')} to tell")
+                human.say(as_text(due[channel.name]).rstrip("\n"))
             return EXIT_OK
         return _tell(channels, due, configured_settings, now, sleep)
     except IngestError as error:
-        print(f"alerts: {words.printable(error)}", file=sys.stderr)
+        print(f"alerts: {human.printable(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
 
 
@@ -87,11 +87,11 @@ def _tell(
     for channel in channels:
         problems = due[channel.name]
         if not problems:
-            words.say(f"{channel.name}: nothing new to tell")
+            human.say(f"{channel.name}: nothing new to tell")
             continue
         if (error := send_in_turn(channel, problems, sleep)) is not None:
             said = (
-                f"{channel.name}: not delivered, {words.printable(error)}. It is tried again at the next run."
+                f"{channel.name}: not delivered, {human.printable(error)}. It is tried again at the next run."
             )
             print(said, file=sys.stderr)
             code = EXIT_NOT_DELIVERED
@@ -113,7 +113,7 @@ def _tell(
                 ],
             )
         n_began = sum(problem.event == BEGAN for problem in problems)
-        words.say(f"{channel.name}: told of {n_began} that began and {len(problems) - n_began} that ended")
+        human.say(f"{channel.name}: told of {n_began} that began and {len(problems) - n_began} that ended")
     return code
 
 
@@ -122,8 +122,8 @@ def _test(channels: Sequence[Channel], now: datetime, sleep: Callable[[float], N
     message = Problem("test", "Test", "WARN", BEGAN, now, "This is a test: alerts arrive here.", "Nothing.")
     for channel in channels:
         error = send_in_turn(channel, [message], sleep)
-        said = "delivered" if error is None else f"not delivered, {words.printable(error)}"
-        words.say(f"{channel.name}: {said}")
+        said = "delivered" if error is None else f"not delivered, {human.printable(error)}"
+        human.say(f"{channel.name}: {said}")
         if error is not None:
             code = EXIT_NOT_DELIVERED
     return code

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ingest import settings, words
+from ingest import human, settings
 from ingest.command_line import (
     EXIT_OK,
     EXIT_PROBLEMS,
@@ -97,12 +97,12 @@ def _land_artifacts(arguments: argparse.Namespace, configured: settings.Settings
     with open_warehouse(configured.warehouse) as connection:
         landed = [run for run in runs if land_run(connection, run, datetime.now(UTC))]
     sentences = [
-        f"Landed dbt {run.command} of {words.when(run.started_at)}: {len(run.results):,} results."
+        f"Landed dbt {run.command} of {human.when(run.started_at)}: {len(run.results):,} results."
         for run in landed
     ]
     print_result(
         arguments,
         {"landed": [{"invocation_id": run.invocation_id, "results": len(run.results)} for run in landed]},
-        words.printable(" ".join(sentences) or "Nothing new to land."),
+        human.printable(" ".join(sentences) or "Nothing new to land."),
     )
     return EXIT_OK

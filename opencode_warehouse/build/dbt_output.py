@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 
-from ingest import words
+from ingest import human
 
 _QUOTE = re.compile(r"""['"`]""")
 _DONE = re.compile(r"(\d+) of (\d+) (?:OK|PASS|WARN|FAIL|ERROR|SKIP|NO-OP)")
@@ -15,7 +15,7 @@ _TROUBLE = re.compile(r"Completed with|Encountered an error|(?:Compilation|Datab
 _BEGINS = re.compile(r"\d\d:\d\d:\d\d  ")
 
 
-def without_texts(lines: Iterable[str]) -> Iterator[str]:
+def without_quotes(lines: Iterable[str]) -> Iterator[str]:
     """Leave out of dbt's lines what may be text of a document: what a message quotes, to its end."""
     is_quoting = False
     for line in lines:
@@ -26,7 +26,7 @@ def without_texts(lines: Iterable[str]) -> Iterator[str]:
         yield f"{shown.rstrip()} …" if quoted else line
 
 
-def briefly(lines: Iterable[str], write: Callable[[str], object] = sys.stdout.write) -> None:
+def show_what_matters(lines: Iterable[str], write: Callable[[str], object] = sys.stdout.write) -> None:
     """Pass on what a person should see of dbt's lines, and show on a terminal how far it is."""
     console = Console(stderr=True)
     is_trouble = False
@@ -42,4 +42,4 @@ def briefly(lines: Iterable[str], write: Callable[[str], object] = sys.stdout.wr
 
 
 if __name__ == "__main__":
-    briefly(sys.stdin, lambda line: words.say(line.rstrip("\n")))
+    show_what_matters(sys.stdin, lambda line: human.say(line.rstrip("\n")))

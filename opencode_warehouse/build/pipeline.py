@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import load, load_result, words
+from ingest import human, load, load_result
 from ingest.errors import IngestError
 from ingest.lock import Patience, lent, writing
 from ingest.raw.dbt_runs import land_run
@@ -23,13 +23,13 @@ from ingest.settings import Settings
 from ingest.warehouse import open_warehouse
 from opencode_warehouse.build import artifacts, query_timings
 from opencode_warehouse.build.compaction import compact
-from opencode_warehouse.build.dbt_output import briefly, without_texts
+from opencode_warehouse.build.dbt_output import show_what_matters, without_quotes
 from opencode_warehouse.keep import releases
 from opencode_warehouse.tell import status
 
 PROJECT = Path(__file__).resolve().parents[2]
 Say = Callable[[str], object]
-SAY: Say = words.say  # who reads it through a pipe sees each step when it begins
+SAY: Say = human.say  # who reads it through a pipe sees each step when it begins
 
 _DBT_ENVIRONMENT = {
     "DBT_PROFILES_DIR": str(PROJECT),
@@ -100,7 +100,7 @@ def build(settings: Settings, say: Say = SAY, stop: threading.Event | None = Non
         if outcome.failed:
             say(_not_released(outcome.failed, warehouse))
         elif outcome.release is not None:
-            say(f"Released {outcome.release.name}: readers open {words.place(releases.to_read(warehouse))}.")
+            say(f"Released {outcome.release.name}: readers open {human.place(releases.to_read(warehouse))}.")
         one.command(
             "report", [sys.executable, "-m", "opencode_warehouse", "report", "--warehouse", str(warehouse)]
         )
@@ -152,9 +152,9 @@ class _Build:
             if self.stop is not None:
                 threading.Thread(target=_end, args=(process, self.stop), daemon=True).start()
             # what dbt says may quote a document
-            lines = (words.printable(line.rstrip("\n")) for line in process.stdout or ())
+            lines = (human.printable(line.rstrip("\n")) for line in process.stdout or ())
             if is_dbt:
-                briefly(lines if self.stop is None else without_texts(lines), self.say)
+                show_what_matters(lines if self.stop is None else without_quotes(lines), self.say)
             else:
                 for line in lines:
                     self.say(line)
@@ -168,7 +168,7 @@ class _Build:
         try:
             step()
         except (IngestError, duckdb.OperationalError, duckdb.FatalException, OSError) as error:
-            self.say(f"{name}: {words.printable(str(error).splitlines()[0])}")
+            self.say(f"{name}: {human.printable(str(error).splitlines()[0])}")
             self.outcome.failed.append(name)
 
     def publish(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError
 from ingest.raw.records import record_query_timings, record_storage
 from ingest.warehouse import measure_storage, open_warehouse
@@ -158,13 +158,13 @@ def _uses_index(
 def describe(timings: list[QueryTiming]) -> str:
     """Return the timings as lines for a person."""
     return "\n".join(
-        words.table(
+        human.table(
             [
                 (
                     timing.query_name,
                     f"median {timing.median_ms:,.2f} ms, 95th percentile {timing.p95_ms:,.2f} ms, "
                     f"99th {timing.p99_ms:,.2f} ms, "
-                    f"{words.count(timing.n_rows, 'row')}",
+                    f"{human.count(timing.n_rows, 'row')}",
                 )
                 for timing in timings
             ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from ingest import settings, words
+from ingest import human, settings
 from ingest.errors import IngestError
 from ingest.raw.dbt_runs import land_run
 from ingest.warehouse import open_warehouse
@@ -74,13 +74,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.data:
             _write(arguments.data, orjson.dumps(data).decode())
     except IngestError as error:
-        print(f"elementary_report: {words.printable(error)}", file=sys.stderr)
+        print(f"elementary_report: {human.printable(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
     except OSError as error:
-        reason = words.printable(f"{error.strerror}: {error.filename}")
+        reason = human.printable(f"{error.strerror}: {error.filename}")
         print(f"elementary_report: the page could not be written ({reason}).", file=sys.stderr)
         return EXIT_USER_ERROR
-    words.say(f"Elementary: {words.place(output)} ({words.size(output.stat().st_size)})")
+    human.say(f"Elementary: {human.place(output)} ({human.size(output.stat().st_size)})")
     return EXIT_OK
 
 
@@ -107,7 +107,7 @@ def from_artifacts(warehouse: Path, target: Path) -> tuple[str, dict[str, object
         manifest = orjson.loads((target / MANIFEST).read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         raise IngestError(
-            f"{target / MANIFEST} cannot be read ({words.printable(error)}). Run `dbt build`, or name the "
+            f"{target / MANIFEST} cannot be read ({human.printable(error)}). Run `dbt build`, or name the "
             "folder that dbt wrote to with --target."
         ) from None
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -180,4 +180,4 @@ def _write(path: Path, text: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(words.printable(line), file=sys.stderr, flush=True)
+    print(human.printable(line), file=sys.stderr, flush=True)

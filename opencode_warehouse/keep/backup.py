@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError
 from ingest.raw.records import record_backup
 from ingest.warehouse import MANIFEST, NothingLoadedError, open_warehouse
@@ -76,8 +76,8 @@ def describe(backup: Backup) -> str:
     """Return the backup as lines for a person."""
     return "\n".join(
         [
-            f"Backed up and verified {words.count(backup.n_documents, 'document')} "
-            f"({words.size(backup.size_bytes)}): {words.place(backup.path)}",
+            f"Backed up and verified {human.count(backup.n_documents, 'document')} "
+            f"({human.size(backup.size_bytes)}): {human.place(backup.path)}",
             f"SHA-256 {backup.sha256}",
         ]
     )

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from ingest import settings, words
+from ingest import human, settings
 from ingest.command_line import EXIT_OK, print_result, status_line
 from opencode_warehouse.keep import backup, releases, restore, retention
 
@@ -102,7 +102,7 @@ def _rollback(arguments: argparse.Namespace, configured: settings.Settings) -> i
         f"Readers are given the release {release.name} from now on. The warehouse is as it was; the next "
         "`make run` whose tests pass releases it."
     )
-    print_result(arguments, release.as_json(), words.printable(text))
+    print_result(arguments, release.as_json(), human.printable(text))
     return EXIT_OK
 
 

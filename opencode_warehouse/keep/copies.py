@@ -15,7 +15,7 @@ from typing import BinaryIO
 import duckdb
 import orjson
 
-from ingest import __version__, trust, words
+from ingest import __version__, human, trust
 from ingest.errors import IngestError
 from ingest.lock import Patience
 from ingest.raw.documents import ENTITIES
@@ -134,7 +134,7 @@ def copy_file(original: BinaryIO, target: Path, progress: Progress) -> int:
         copied = 0
         while copied < size and (n := _copy_piece(original, file, copied, size - copied)):
             copied += n
-            progress(f"copying: {words.size(copied)} of {words.size(size)}")
+            progress(f"copying: {human.size(copied)} of {human.size(size)}")
         _to_disk(file)
     return copied
 
@@ -158,7 +158,7 @@ def require_space(folder: Path, needed: int, what: str, remedy: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise IngestError(
-            f"{what} needs {words.size(needed)}, and its disk has {words.size(free)} left. {remedy}"
+            f"{what} needs {human.size(needed)}, and its disk has {human.size(free)} left. {remedy}"
         )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError
 from ingest.settings import RELEASES_KEEP
 from ingest.warehouse import NothingLoadedError, open_warehouse
@@ -170,7 +170,7 @@ def describe(found: list[Release]) -> str:
     lines = [f"  {'release':<18}{'documents':>12}{'size':>12}  state"]
     for one in found:
         state = "current" if one.is_current else "withdrawn" if one.manifest.withdrawn_at else ""
-        size = words.size(one.manifest.size_bytes)
+        size = human.size(one.manifest.size_bytes)
         lines.append(f"  {one.name:<18}{one.manifest.contents.n_documents:>12,}{size:>12}  {state}".rstrip())
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from ingest import trust, words
+from ingest import human, trust
 from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience, writing
 from ingest.raw.records import carry_over
@@ -128,12 +128,12 @@ def describe(restored: Restored) -> str:
         "nothing": "its hash could not be compared with anything",
     }[restored.verified_by]
     lines = [
-        f"Restored {words.count(restored.n_documents, 'document')} ({words.size(restored.size_bytes)}) from "
-        f"{words.place(restored.backup)}; {checked}.",
+        f"Restored {human.count(restored.n_documents, 'document')} ({human.size(restored.size_bytes)}) from "
+        f"{human.place(restored.backup)}; {checked}.",
     ]
     if restored.n_texts_removed:
         lines.append(
-            f"It held the texts of {words.count(restored.n_texts_removed, 'document')} that had been removed "
+            f"It held the texts of {human.count(restored.n_texts_removed, 'document')} that had been removed "
             "since: they were removed again."
         )
     if restored.dropped:
@@ -144,7 +144,7 @@ def describe(restored: Restored) -> str:
                 "The warehouse before it could not be read: what it noted of backups and alerts is not kept, "
                 "and texts that were removed since the backup are here again (`make prune DAYS=…`)."
             )
-        lines.append(f"What was there before is kept: {words.place(restored.replaced)}")
+        lines.append(f"What was there before is kept: {human.place(restored.replaced)}")
     lines.append("Next: make run (it loads what is newer than the backup)")
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from ingest import words
+from ingest import human
 from ingest.raw.chunks import CHUNK_ROWS
 from ingest.raw.documents import ENTITIES, Entity
 from ingest.raw.json_text import canonical
@@ -194,23 +194,23 @@ def with_text(connection: duckdb.DuckDBPyConnection, wanted: Ids, limit: datetim
 def describe(pruned: Pruned) -> str:
     """Return what was done as lines for a person."""
     would = "would be " if pruned.is_dry_run else ""
-    since = words.when(pruned.older_than)
+    since = human.when(pruned.older_than)
     if not pruned.n_documents:
         return f"No text is older than {since}."
     lines = [
-        f"The texts of {words.count(pruned.n_changed, 'document')} from before {since} {would}removed: "
-        f"{words.size(pruned.payload_bytes_before)} of JSON {'would be' if would else 'became'} "
-        f"{words.size(pruned.payload_bytes_after)}.",
+        f"The texts of {human.count(pruned.n_changed, 'document')} from before {since} {would}removed: "
+        f"{human.size(pruned.payload_bytes_before)} of JSON {'would be' if would else 'became'} "
+        f"{human.size(pruned.payload_bytes_after)}.",
     ]
     if not pruned.is_dry_run:
         lines.append(
-            f"The warehouse file has {words.size(pruned.warehouse_bytes_after)} (before: "
-            f"{words.size(pruned.warehouse_bytes_before)}). The tables still hold the texts until they are "
+            f"The warehouse file has {human.size(pruned.warehouse_bytes_after)} (before: "
+            f"{human.size(pruned.warehouse_bytes_before)}). The tables still hold the texts until they are "
             "built anew. Next: make run"
         )
     if pruned.n_releases or pruned.n_backups:
         lines.append(
-            f"{words.count(pruned.n_releases, 'release')} and {words.count(pruned.n_backups, 'backup')} keep "
+            f"{human.count(pruned.n_releases, 'release')} and {human.count(pruned.n_backups, 'backup')} keep "
             "the texts that they hold until they are removed."
         )
     return "\n".join(lines)

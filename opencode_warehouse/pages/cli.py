@@ -15,7 +15,7 @@ import duckdb
 
 from ingest import settings
 from ingest.errors import IngestError
-from ingest.words import place, printable, say
+from ingest.human import place, printable, say
 from opencode_warehouse.pages import as_html, as_markdown, health, page_files, queries, render
 from opencode_warehouse.tell.health import health_of
 

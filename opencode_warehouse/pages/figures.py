@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from ingest.words import printable
+from ingest.human import printable
 
 NULL = "\u2013"
 _GAP = "\u202f"  # a thin space that no line is broken at

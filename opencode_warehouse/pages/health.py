@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from ingest.words import printable
+from ingest.human import printable
 from opencode_warehouse.tell.health import Check, Health
 
 log = logging.getLogger(__name__)

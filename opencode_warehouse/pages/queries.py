@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from ingest.human import printable
 from ingest.warehouse import open_warehouse
-from ingest.words import printable
 from opencode_warehouse.pages.page_files import Fence, PageError
 
 MOST_ROWS = 1000

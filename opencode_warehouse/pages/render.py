@@ -10,7 +10,7 @@ import duckdb
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from ingest.words import printable
+from ingest.human import printable
 from opencode_warehouse.pages import blocks, queries
 from opencode_warehouse.pages.blocks import Block
 from opencode_warehouse.pages.figures import UNITS, shown

@@ -15,8 +15,8 @@ import duckdb
 import yaml
 
 from ingest.errors import IngestError
+from ingest.human import printable, say
 from ingest.warehouse import open_warehouse
-from ingest.words import printable, say
 from opencode_warehouse.keep.releases import to_read
 from opencode_warehouse.tell import sql_macros
 

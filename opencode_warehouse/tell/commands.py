@@ -4,7 +4,7 @@ import argparse
 import os
 from dataclasses import asdict
 
-from ingest import settings, words
+from ingest import human, settings
 from ingest.command_line import EXIT_OK, EXIT_PROBLEMS, PipedConsole, print_result
 from opencode_warehouse.tell import doctor, health, status
 
@@ -43,7 +43,7 @@ def _health(arguments: argparse.Namespace, configured: settings.Settings) -> int
         console = PipedConsole()
         console.print(health.table(found.checks))
         console.print(health.findings(found.checks))
-        console.print(words.printable(found.verdict.sentence), highlight=False)
+        console.print(human.printable(found.verdict.sentence), highlight=False)
     return EXIT_PROBLEMS if found.verdict.status == "FAIL" else EXIT_OK
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError, SourceError
 from ingest.settings import Settings, data_root
 from ingest.sources.discovery import find_sources
@@ -58,9 +58,9 @@ def as_json(findings: list[Finding]) -> object:
 def describe(findings: list[Finding]) -> str:
     """Return the findings for a person, one a line, closing with a verdict."""
     marks = {"ok": "ok     ", "note": "note   ", "problem": "problem"}
-    lines = [f"{marks[finding.level]}  {words.printable(finding.text)}" for finding in findings]
+    lines = [f"{marks[finding.level]}  {human.printable(finding.text)}" for finding in findings]
     n_problems = sum(finding.level == "problem" for finding in findings)
-    lines.append("All is well." if n_problems == 0 else f"{words.count(n_problems, 'problem')} to look at.")
+    lines.append("All is well." if n_problems == 0 else f"{human.count(n_problems, 'problem')} to look at.")
     return "\n".join(lines)
 
 
@@ -85,13 +85,13 @@ def _examine_source(source: Source, censuses: list[tuple[Source, Census]]) -> li
     try:
         census = source.census()
         if census is None:
-            return [Finding("ok", f"{source.title} ({words.size(source.root.stat().st_size)}).")]
+            return [Finding("ok", f"{source.title} ({human.size(source.root.stat().st_size)}).")]
     except (SourceError, OSError) as error:
         return [Finding("problem", str(error))]
     censuses.append((source, census))
-    written = ", ".join(f"{version} ({words.count(n, 'session')})" for version, n in census.versions)
+    written = ", ".join(f"{version} ({human.count(n, 'session')})" for version, n in census.versions)
     held = ", ".join(
-        words.count(census.counts[kind], noun)
+        human.count(census.counts[kind], noun)
         for kind, noun in (
             ("session", "session"),
             ("message", "message"),

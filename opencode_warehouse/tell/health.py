@@ -10,7 +10,7 @@ import duckdb
 from rich.table import Table
 from rich.text import Text
 
-from ingest import words
+from ingest import human
 from ingest.errors import IngestError
 from ingest.warehouse import open_warehouse
 
@@ -172,7 +172,7 @@ def judge(checks: Sequence[Check], coverage: Coverage) -> Verdict:
 
 def _headline(status: str, n_fail: int, n_warn: int, n_pass: int, since: datetime | None) -> str:
     n_run = n_fail + n_warn + n_pass
-    checks = words.count(n_run, "check")
+    checks = human.count(n_run, "check")
     fail = f"{n_fail} of {checks} {'fails' if n_fail == 1 else 'fail'}"
     warn = f"{'warns' if n_warn == 1 else 'warn'}"
     if status == "FAIL":
@@ -185,7 +185,7 @@ def _headline(status: str, n_fail: int, n_warn: int, n_pass: int, since: datetim
         return "there is nothing to judge yet."
     if since:
         is_first = (n_fail if status == "FAIL" else n_warn) > 1 and status != "PASS"
-        said += f", {'the first ' if is_first else ''}since {words.when(since)}"
+        said += f", {'the first ' if is_first else ''}since {human.when(since)}"
     return f"{said}."
 
 
@@ -195,15 +195,15 @@ def _covers(coverage: Coverage, n_skip: int) -> str:
         said = "The warehouse holds no sessions"
     else:
         said = (
-            f"The data: {words.count(coverage.n_sessions, 'session')}, "
-            f"{words.count(coverage.n_messages, 'message')}, "
-            f"{words.when(coverage.first_message_at)} to {words.when(coverage.last_message_at)}"
+            f"The data: {human.count(coverage.n_sessions, 'session')}, "
+            f"{human.count(coverage.n_messages, 'message')}, "
+            f"{human.when(coverage.first_message_at)} to {human.when(coverage.last_message_at)}"
         )
-    loaded = f"loaded {words.when(coverage.loaded_at)}" if coverage.loaded_at else "never loaded"
-    built = f"built {words.when(coverage.built_at)}" if coverage.built_at else "its build is not dated"
+    loaded = f"loaded {human.when(coverage.loaded_at)}" if coverage.loaded_at else "never loaded"
+    built = f"built {human.when(coverage.built_at)}" if coverage.built_at else "its build is not dated"
     if coverage.loaded_at and coverage.built_at and coverage.loaded_at > coverage.built_at:
         built += " and so without what was loaded last"
-    skipped = f" {words.count(n_skip, 'check')} had nothing to look at." if n_skip else ""
+    skipped = f" {human.count(n_skip, 'check')} had nothing to look at." if n_skip else ""
     return f"{said}; {loaded}, {built}.{skipped}"
 
 
@@ -236,8 +236,8 @@ def findings(checks: Sequence[Check]) -> Text:
             if check.status == status:
                 text.append(f"{status} ", style=STYLES[status])
                 text.append(f"{check.check_id}: ", style="bold")
-                text.append(words.printable(check.details or check.question or ""))
-                text.append(f"\n     {words.printable(check.remedy or '')}\n", style="italic")
+                text.append(human.printable(check.details or check.question or ""))
+                text.append(f"\n     {human.printable(check.remedy or '')}\n", style="italic")
     return text
 
 
@@ -248,7 +248,7 @@ def amount(value: float | None, unit: str) -> str:
     if unit == "share":
         return f"{value:.1%}".replace("%", " %")
     if unit == "bytes":
-        return words.size(round(value))
+        return human.size(round(value))
     if unit == "count":
         return f"{value:,.0f}"
     if unit == "ratio":

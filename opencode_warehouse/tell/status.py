@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest import words
+from ingest import human
 from ingest.lock import BusyError, is_held, is_stale, lock_path, read_holder, watch_lock_path
 from ingest.raw.documents import ENTITIES, REASONS
 from ingest.sync_state import ENDED, read_status
@@ -126,13 +126,13 @@ def describe(figures: Figures) -> str:
     """Return the figures of `status` for a person, closing with what to look at next."""
     sync_lines = ["Sync", *_sync(figures["sync"])]
     if figures["busy"] is not None:
-        return "\n".join([words.printable(figures["busy"]), "", *sync_lines])
+        return "\n".join([human.printable(figures["busy"]), "", *sync_lines])
     lines = ["Found"]
     sources = rows(figures["sources"])
     for source in sources:
         state = "" if source["status"] == "ok" else f" [{source['status']}]"
         sample = " (the bundled sample)" if source["is_sample"] else ""
-        lines.append(f"  {source['kind']:<6}  {words.place(source['root'])}{sample}{state}")
+        lines.append(f"  {source['kind']:<6}  {human.place(source['root'])}{sample}{state}")
     if not sources:
         lines.append("  nothing yet: run `opencode-ingest load`, or `opencode-ingest doctor` to see why")
     documents = figures["documents"]
@@ -142,7 +142,7 @@ def describe(figures: Figures) -> str:
     batch = figures["last_load"]
     if isinstance(batch, dict):
         lines.append(
-            f"  load {batch['load_batch_id']} ({batch['status']}), {words.when(batch['started_at'])}: "
+            f"  load {batch['load_batch_id']} ({batch['status']}), {human.when(batch['started_at'])}: "
             f"{batch['n_written'] or 0:,} written, {batch['n_unchanged'] or 0:,} unchanged, "
             f"{batch['n_deleted'] or 0:,} deleted"
         )
@@ -152,11 +152,11 @@ def describe(figures: Figures) -> str:
     lines += [
         "",
         "Warehouse",
-        f"  {words.place(figures['warehouse'])} ({words.size(_int(figures['size_bytes']))})",
+        f"  {human.place(figures['warehouse'])} ({human.size(_int(figures['size_bytes']))})",
     ]
-    lines += ["", "Next", *_next(words.place(figures["to_read"]), figures["history"])]
+    lines += ["", "Next", *_next(human.place(figures["to_read"]), figures["history"])]
     lines += [
-        f"Problem: {words.printable(source['message'])}"
+        f"Problem: {human.printable(source['message'])}"
         for source in sources
         if source["status"] not in ("ok", "missing")
     ]
@@ -166,15 +166,15 @@ def describe(figures: Figures) -> str:
 def _sync(sync: object) -> list[str]:
     if not isinstance(sync, dict) or sync["phase"] is None:
         return ["  no load or watch has left its state here"]
-    who = words.printable(f"{sync['program']} (process {sync['pid']} on {sync['host']})")
-    since = words.when(_time(sync["entered_at"]))
-    phase = words.printable(sync["phase"])
+    who = human.printable(f"{sync['program']} (process {sync['pid']} on {sync['host']})")
+    since = human.when(_time(sync["entered_at"]))
+    phase = human.printable(sync["phase"])
     if phase in ENDED:
         lines = [f"  {phase} since {since}: nothing is being loaded"]
     elif sync["is_running"]:
         lines = [f"  {phase} since {since}: {who}, {_int(sync['n_scanned']):,} documents looked at"]
         if sync["committed_at"] is not None:
-            commits = words.count(_int(sync["n_commits"]), "commit")
+            commits = human.count(_int(sync["n_commits"]), "commit")
             committed = _time(sync["committed_at"])
             behind = "what changes waits for a build" if sync["is_building"] else f"{sync['lag_s']} s behind"
             lines.append(f"  {commits}, the last at {committed:%H:%M:%S} UTC; {behind}")
@@ -183,9 +183,9 @@ def _sync(sync: object) -> list[str]:
             f"  {phase} since {since}: {who} ended in the middle; the next load completes what is missing"
         ]
     if sync["lock_is_stale"]:
-        lines.append(f"  a stale lock of {words.printable(sync['lock'])}: whoever writes next takes it over")
+        lines.append(f"  a stale lock of {human.printable(sync['lock'])}: whoever writes next takes it over")
     elif sync["lock"] is not None:
-        lines.append(f"  in use by {words.printable(sync['lock'])}")
+        lines.append(f"  in use by {human.printable(sync['lock'])}")
     return lines
 
 
@@ -198,7 +198,7 @@ def _rejects(rejected: list[Figures]) -> list[str]:
         return ["  nothing: every document could be read"]
     return [
         f"  {_int(row['n']):,} {row['reason']}: {REASONS.get(str(row['reason']), 'cannot be read')}; "
-        f"such as {words.printable(row['example'])}"
+        f"such as {human.printable(row['example'])}"
         for row in rejected
     ] + ["  They are tried again at every load; `select * from raw.rejected_documents` lists them."]
 
@@ -219,14 +219,14 @@ def _history(history: object) -> list[str]:
         recorded = f"{cost:,.4f} USD as recorded by OpenCode (calls for titles are billed, not stored)"
     if unpriced:
         recorded += f"; {unpriced:,} tokens have no known price"
-    return words.table(
+    return human.table(
         [
             ("sessions", f"{history['sessions']:,}"),
             ("messages", f"{history['messages']:,} (copies made by forks are counted once)"),
             ("parts", f"{history['parts']:,}"),
             ("tokens", tokens),
             ("cost", recorded),
-            ("from, to", f"{words.when(history['first_at'])}, {words.when(history['last_at'])}"),
+            ("from, to", f"{human.when(history['first_at'])}, {human.when(history['last_at'])}"),
         ]
     )
 
@@ -235,7 +235,7 @@ def _next(warehouse: str, history: object) -> list[str]:
     if not isinstance(history, dict):
         return ["  make run"]
     beside = Path(sys.executable).with_name("duckdb")
-    duckdb_command = words.place(beside) if beside.exists() else "duckdb"
+    duckdb_command = human.place(beside) if beside.exists() else "duckdb"
     return [
         f"  {duckdb_command} -readonly {shlex.quote(warehouse)}",
         "  then: select title, model_id, duration_ms from sessions order by created_at desc limit 10;",

@@ -54,7 +54,7 @@ def test_a_reader_that_goes_away_is_no_failure(name: str, warehouse: Warehouse, 
 
 
 def test_a_run_goes_on_where_nobody_reads_what_it_says(tmp_path: Path) -> None:
-    program = "from ingest import words; [words.say(n) for n in range(3)]; open('done', 'w').close()"
+    program = "from ingest import human; [human.say(n) for n in range(3)]; open('done', 'w').close()"
     reads, writes = os.pipe()
     os.close(reads)
     with os.fdopen(writes, "wb") as nobody:

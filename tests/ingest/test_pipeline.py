@@ -7,7 +7,7 @@ import pytest
 
 from ingest.lock import writing
 from ingest.settings import Settings
-from opencode_warehouse.build.dbt_output import without_texts
+from opencode_warehouse.build.dbt_output import without_quotes
 from opencode_warehouse.build.pipeline import Outcome, _Build, build
 from tests.ingest.stores import Warehouse
 
@@ -63,4 +63,4 @@ def test_a_build_that_was_ended_says_nothing_of_steps_that_it_does_not_take(
 
 def test_what_stands_between_two_messages_is_kept() -> None:
     lines = ["10:00:00  one 'a", "b", "10:00:01  two", "  three"]
-    assert list(without_texts(lines)) == ["10:00:00  one …", "10:00:01  two", "  three"]
+    assert list(without_quotes(lines)) == ["10:00:00  one …", "10:00:01  two", "  three"]

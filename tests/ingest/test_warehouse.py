@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingest import sync_state, words
+from ingest import human, sync_state
 from ingest.errors import IngestError
 from ingest.lock import BusyError, Patience
 from ingest.raw import landed, schema, writer
@@ -285,15 +285,15 @@ def test_an_attached_warehouse_is_the_current_catalog(made: Path) -> None:
     ],
 )
 def test_sizes_are_told_in_the_unit_that_fits(n: int, text: str) -> None:
-    assert words.size(n) == text
+    assert human.size(n) == text
 
 
 def test_words_are_printable_and_counted() -> None:
-    assert words.printable("a\x1b[31m\r\n\x9b\u202eb") == "a\ufffd[31m\ufffd\ufffd\ufffd\ufffdb"
-    assert (words.count(1, "session"), words.count(1234, "session")) == ("1 session", "1,234 sessions")
-    assert words.when(None) == "never"
-    assert words.when(NOW) == "2026-03-01 12:00 UTC"
-    assert words.table([]) == []
+    assert human.printable("a\x1b[31m\r\n\x9b\u202eb") == "a\ufffd[31m\ufffd\ufffd\ufffd\ufffdb"
+    assert (human.count(1, "session"), human.count(1234, "session")) == ("1 session", "1,234 sessions")
+    assert human.when(None) == "never"
+    assert human.when(NOW) == "2026-03-01 12:00 UTC"
+    assert human.table([]) == []
     assert logging.getLogger("ingest.warehouse").name
 
 

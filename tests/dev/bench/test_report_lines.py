@@ -4,8 +4,8 @@ from operator import sub
 
 import pytest
 
-from dev.bench.lines import at_most, compared, ratio
 from dev.bench.measure import Figure
+from dev.bench.report_lines import at_most, compared, ratio
 
 
 @pytest.mark.parametrize(
