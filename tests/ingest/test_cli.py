@@ -238,3 +238,32 @@ def test_the_version_is_told(capsys: Captured) -> None:
 
 def test_it_can_be_run_as_a_module() -> None:
     assert run("--version").stdout == f"opencode-warehouse {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["releases", "health", "run"])
+def test_a_command_that_has_moved_says_where_to_and_is_done(command: str, warehouse: Warehouse) -> None:
+    before = run(command, "--help")
+    after = subprocess.run(
+        [sys.executable, "-m", "opencode_warehouse", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert before.returncode == 0
+    assert before.stdout == after.stdout
+    assert f"`opencode-warehouse {command}`" in before.stderr
+    assert before.stderr.count("\n") == 1
+    assert after.stderr == ""
+
+
+def test_the_loaders_own_commands_point_nowhere(warehouse: Warehouse, root: Path) -> None:
+    common = ("--store", root, "--warehouse", warehouse.path)
+    for command in ("init", "load", "status", "doctor"):
+        assert run(command, *common).stderr == ""
+    assert run("watch", "--help").stderr == ""
+    assert "--build-every" not in run("watch", "--help").stdout
+
+
+def test_the_loader_imports_nothing_of_what_stands_on_it() -> None:
+    code = "import sys, ingest.cli; sys.exit(any(m.startswith('opencode_warehouse') for m in sys.modules))"
+    subprocess.run([sys.executable, "-c", code], check=True)
