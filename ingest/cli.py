@@ -45,10 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from opencode_warehouse.cli import main as warehouse_main  # the loader needs nothing of it itself
 
         if has_moved:
-            print(
-                f"opencode-ingest: use `opencode-warehouse {command}`, which this has become.",
-                file=sys.stderr,
-            )
+            print(f"opencode-ingest: this command is `opencode-warehouse {command}` now.", file=sys.stderr)
         return warehouse_main(given)
     return run(_parser(), given)
 
