@@ -8,6 +8,7 @@ import contextlib
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -90,6 +91,7 @@ def serve(target: Path) -> None:
 
 
 def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
+    from dbt.adapters.duckdb import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -100,11 +102,12 @@ def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
     arguments = request["arguments"]
     own = Path(arguments[arguments.index("--target-path") + 1])
     own.mkdir(exist_ok=True)
-    with contextlib.suppress(FileExistsError):  # written by who parses, read by who lands results
-        os.link(target / "manifest.json", own / "manifest.json")
+    shutil.copy(target / "manifest.json", own)  # written by who parses, read by who lands results
     done = dbtRunner(manifest=manifest).invoke(arguments)
     if done.exception is not None:
         print(done.exception)
+    with contextlib.suppress(Exception):  # where none was opened
+        DuckDBConnectionManager.env().close()  # else a part of the warehouse stays in its write-ahead log
     sys.stdout.flush()
     return 0 if done.success else 2 if done.exception is not None else 1
 
