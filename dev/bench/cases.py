@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import sub
 
 from dev.bench.errors import BenchError
-from dev.bench.lab import SCALES, Lab, Scale
+from dev.bench.lab import Lab
 from dev.bench.measure import Figure, Runs
+from dev.bench.measured import SCALES, Scale
 from dev.bench.report_lines import Group, Line, at_most, compared, ratio
 from dev.bench.stores import Layout
 

@@ -4,21 +4,22 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dev.bench import measure, stores
 from dev.bench.errors import BenchError
+from dev.bench.growth_bar import GrowthBar
+from dev.bench.layers import seconds_by_layer
 from dev.bench.measure import Figure, Runs, Spent
+from dev.bench.measured import SCALES, Builds, ColdLoads, Increments, Scale, WarmLoads
 from dev.bench.peers import TOKENS, Peer
 from dev.bench.plans import Plan
 from dev.bench.stores import Layout, Store, Totals
@@ -28,51 +29,10 @@ from ingest.warehouse import open_warehouse
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = PROJECT / "sample"
 
-Scale: TypeAlias = Literal["empty", "one", "five"]
-SCALES: tuple[Scale, ...] = ("empty", "one", "five")
-
 _WAREHOUSE = "opencode.duckdb"
 _NOT_PASSED_ON = ("OPENCODE_", "DBT_", "COVERAGE_")
 """Settings of the user, and what would let tests trace a process that is measured."""
 _COSTS_AGREE_TO = Decimal("0.00001")
-
-
-@dataclass(slots=True)
-class ColdLoads:
-    """Loads of a store into nothing, with what reads the same and keeps nothing."""
-
-    store: Store
-    floor: Runs
-    unmasked: Runs
-    masked: Runs
-    warehouse: Path
-    """What the last masked load left. Never changed: whoever goes on takes a copy."""
-
-
-@dataclass(slots=True)
-class WarmLoads:
-    """Loads into a warehouse that has (nearly) everything, with a walk of the same tree where it is one."""
-
-    floor: Runs | None
-    loads: Runs
-
-
-@dataclass(slots=True)
-class Builds:
-    """Builds of everything, and the warehouse that the last one left."""
-
-    runs: Runs
-    warehouse: Path
-    warehouse_bytes: int
-    seconds_by_layer: dict[str, float]
-
-
-@dataclass(slots=True)
-class Increments:
-    """A session came in, was loaded and built, several times over. The empty warehouse gets none."""
-
-    loads: dict[Scale, Runs] = field(default_factory=lambda: {scale: Runs([]) for scale in SCALES})
-    builds: dict[Scale, Runs] = field(default_factory=lambda: {scale: Runs([]) for scale in SCALES})
 
 
 class Lab:
@@ -240,7 +200,7 @@ class Lab:
     def _find_store(self, layout: Layout, scale: Scale) -> Store:
         size = self.plan.one if scale == "one" else self.plan.five
         what = f"growing a store ({layout}, {human.size(size.n_bytes)})"
-        with _Growing(self._console, what) as tell:
+        with GrowthBar(self._console, what) as tell:
             return stores.store(self.cache, SAMPLE, layout, size, tell)
 
     def _loaded(self, scale: Scale) -> Path:
@@ -387,39 +347,6 @@ class Lab:
             )
 
 
-class _Growing:
-    """Shows how far a store is: as a bar on a terminal, else as a line for each tenth."""
-
-    def __init__(self, console: Console, what: str) -> None:
-        self._console = console
-        self._what = what
-        self._tenths = -1
-        self._bar = Progress(
-            TextColumn("bench: {task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task(what, total=None)
-
-    def __enter__(self) -> stores.Progress:
-        return self._tell
-
-    def __exit__(self, *_: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def _tell(self, n: int, total: int) -> None:
-        # The bar begins with the first document: mostly the store is there, and there is nothing to show.
-        if self._console.is_terminal:
-            self._bar.start()
-            self._bar.update(self._task, completed=n, total=total)
-        elif (tenths := 10 * n // total) > self._tenths:
-            self._tenths = tenths
-            self._console.print(f"bench: {self._what}: {10 * tenths} %", markup=False, highlight=False)
-
-
 _RECORDED = """select
     cast(sum(cast(payload ->> '$.tokens.input' as bigint)) as bigint),
     cast(sum(cast(payload ->> '$.tokens.output' as bigint)) as bigint),
@@ -435,25 +362,3 @@ _FIGURES = """select
     sum(tokens_input), sum(tokens_output), sum(tokens_reasoning), sum(tokens_cache_read),
     sum(tokens_cache_write), sum(cost_recorded_usd)
 from main.messages where not is_fork_copy"""
-
-
-def seconds_by_layer(run_results: Path) -> dict[str, float]:
-    """Return the seconds that dbt's last command took for the nodes of each layer, from its results.
-
-    Two nodes are built at a time, so they are more than the clock's.
-    """
-    seconds: dict[str, float] = {}
-    for result in orjson.loads(run_results.read_bytes())["results"]:
-        layer = _layer(result["unique_id"])
-        seconds[layer] = seconds.get(layer, 0.0) + result["execution_time"]
-    return {layer: round(taken, 3) for layer, taken in seconds.items()}
-
-
-_LAYERS: Mapping[str, str] = {"stg": "staging", "int": "intermediate"}
-
-
-def _layer(unique_id: str) -> str:
-    kind, _, name, *_ = unique_id.split(".")
-    if kind == "model":
-        return _LAYERS.get(name.split("_")[0], "marts")
-    return {"seed": "seeds", "test": "tests", "unit_test": "unit tests"}.get(kind, "other")

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from opencode_warehouse.pages.blocks import SIGNS, TONES, Block, Cell, Chart
+from opencode_warehouse.pages.block_types import SIGNS, TONES, Block, Cell, Chart
 from opencode_warehouse.pages.figures import shown
 from opencode_warehouse.pages.page_files import markdown
 from opencode_warehouse.pages.render import Document

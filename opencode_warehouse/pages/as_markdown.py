@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from opencode_warehouse.pages.blocks import (
+from opencode_warehouse.pages.block_types import (
     SIGNS,
     TONES,
     Block,

@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ingest.human import printable
 from opencode_warehouse.pages import blocks, queries
-from opencode_warehouse.pages.blocks import Block
+from opencode_warehouse.pages.block_types import Block
 from opencode_warehouse.pages.figures import UNITS, shown
 from opencode_warehouse.pages.page_files import Fence, Page, PageError, Text
 from opencode_warehouse.tell.health import Health, Verdict

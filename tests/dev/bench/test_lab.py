@@ -9,7 +9,7 @@ import pytest
 
 from dev.bench import cases, machine
 from dev.bench.errors import BenchError
-from dev.bench.lab import seconds_by_layer
+from dev.bench.layers import seconds_by_layer
 from dev.bench.plans import PLANS
 from tests.dev.bench.sizes import PROJECT
 
