@@ -1,6 +1,7 @@
 """Which package may import which: what is below knows nothing of what stands on it."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +98,18 @@ def test_no_module_leads_back_to_itself() -> None:
 def test_a_circle_is_named() -> None:
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) is None
+
+
+def test_the_picture_of_packages_is_that_of_the_code() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text()
+    picture = page.partition("## Packages")[2].partition("```mermaid")[2].partition("```")[0]
+    shown = set(re.findall(r"(\w+) --> (\w+)", picture))
+    folders = {room for room in map(room_of, MODULES) if (PROJECT / Path(*room.split("."))).is_dir()}
+    folders = {room for room in folders if "." in room and not room.startswith("dev.")}
+    real = {
+        (room.split(".")[1], other.split(".")[1])
+        for room, others in references_of_rooms().items()
+        for other in others
+        if {room, other} <= folders
+    }
+    assert shown == real
