@@ -103,7 +103,11 @@ def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
     own = Path(arguments[arguments.index("--target-path") + 1])
     own.mkdir(exist_ok=True)
     shutil.copy(target / "manifest.json", own)  # written by who parses, read by who lands results
-    done = dbtRunner(manifest=manifest).invoke(arguments)
+
+    def name_invocation(event: Any) -> None:  # what was parsed has the id of the command that parsed it
+        manifest.metadata.invocation_id = event.info.invocation_id
+
+    done = dbtRunner(manifest=manifest, callbacks=[name_invocation]).invoke(arguments)
     if done.exception is not None:
         print(done.exception)
     with contextlib.suppress(Exception):  # where none was opened
