@@ -28,20 +28,56 @@ SHARE_BUILT_HISTORIES = {"costs", "errors", "exports", "forks", "reconciliation"
 SHARE_THE_SAMPLE = {"health_checks", "project", "recovery", "report_pages"}
 
 
+# What takes longest begins first, or one process would be left with it at the end.
+LONGEST = (
+    "built histories",
+    "the sample",
+    "tests/e2e/test_incremental.py",
+    "tests/dev/bench/test_command.py",
+    "tests/e2e/test_versions.py",
+    "tests/e2e/test_elementary.py",
+    "tests/e2e/test_growing_history.py",
+    "tests/e2e/test_field_cases.py",
+    "tests/ingest/test_interruptions.py",
+    "tests/ingest/test_watcher.py",
+    "tests/ingest/test_restore.py",
+    "tests/dev/tools/test_errors_eval.py",
+    "tests/ingest/test_histories.py",
+)
+
+
+def scope_of(nodeid: str) -> str:
+    """Return with which others a test shares what it needs: those of its file, unless files share a build."""
+    file = nodeid.partition("::")[0]
+    name = Path(file).stem.removeprefix("test_")
+    if "/e2e/" in file and name in SHARE_THE_SAMPLE:
+        return "the sample"
+    if "/e2e/" in file and name in SHARE_BUILT_HISTORIES:
+        return "built histories"
+    return file
+
+
 class SharedBuilds(LoadFileScheduling):
-    """Keeps the tests of a file in one process, and those of all files that share built histories."""
+    """Keeps the tests of a scope in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        name = Path(file).stem.removeprefix("test_")
-        if name in SHARE_THE_SAMPLE:
-            return "the sample"
-        return "built histories" if name in SHARE_BUILT_HISTORIES else file
+        return scope_of(nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest scopes first; the rest stays in its order."""
+
+    def rank(item: pytest.Item) -> int:
+        scope = scope_of(item.nodeid)
+        return LONGEST.index(scope) if scope in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Say how tests are shared out where there are several processes."""
+    config.option.loadscopereorder = False  # by the number of tests; see LONGEST
     return SharedBuilds(config, log)
 
 
