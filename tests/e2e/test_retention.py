@@ -77,10 +77,8 @@ def where_found(warehouse: Warehouse, texts: set[str]) -> set[tuple[str, str]]:
     with closing(duckdb.connect(str(warehouse.path), read_only=True)) as connection:
         connection.execute("create temp table texts as select unnest(?) as said", [sorted(texts)])
         for schema, table, column in columns:
-            values = (
-                f"""select distinct "{column}" as value from "{schema}"."{table}" where length(value) > 12"""
-            )
-            contained = f"select 1 from ({values}), texts where contains(value, said)"
+            values = f'select distinct "{column}" as text_here from "{schema}"."{table}"'
+            contained = f"select 1 from ({values}), texts where contains(text_here, said)"
             if connection.execute(f"select exists ({contained})").fetchone() == (True,):
                 found.add((table, column))
     return found

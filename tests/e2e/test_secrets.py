@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from opencode_warehouse.tell import answers
 from tests.ingest.secrets import assert_nowhere, everything, planted
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -116,7 +117,7 @@ def test_no_secret_is_in_any_table_or_page(built: Planted) -> None:
     assert_nowhere(built.secrets, results.read_bytes())
 
 
-def test_no_terminal_is_given_orders(built: Planted) -> None:
+def test_no_terminal_is_given_orders(built: Planted, capsys: pytest.CaptureFixture[str]) -> None:
     said = [
         built.run("-m", program, name, *form, ok=(0, 1))
         for program, name in (
@@ -131,14 +132,15 @@ def test_no_terminal_is_given_orders(built: Planted) -> None:
         built.run("-m", "opencode_warehouse", "report"),
         built.run("-m", "opencode_warehouse", "alert", "--dry-run", ok=(0, 1)),
     ]
-    questions = ["-m", "opencode_warehouse", "answer", "--warehouse", str(built.warehouse.path)]
-    names = [file.stem for file in (PROJECT / "analyses").glob("*/*.sql")]
-    answers = [built.run(*questions, name) for name in names]
+    answered = []
+    for file in (PROJECT / "analyses").glob("*/*.sql"):
+        assert answers.main(["--warehouse", str(built.warehouse.path), file.stem]) == 0
+        answered.append(capsys.readouterr().out)
 
-    assert [text for text in [*said, *answers] if OBEYED.search(text)] == []
+    assert [text for text in [*said, *answered] if OBEYED.search(text)] == []
     assert any("\ufffd" in text for text in said)
-    assert any("\ufffd" in text for text in answers), "titles and tools are shown"
-    assert_nowhere(built.secrets, *said, *answers)
+    assert any("\ufffd" in text for text in answered), "titles and tools are shown"
+    assert_nowhere(built.secrets, *said, *answered)
 
 
 def test_everything_beside_the_warehouse_is_private(built: Planted) -> None:
