@@ -91,7 +91,7 @@ def serve(target: Path) -> None:
 
 
 def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
-    from dbt.adapters.duckdb import DuckDBConnectionManager
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -111,7 +111,8 @@ def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
     if done.exception is not None:
         print(done.exception)
     with contextlib.suppress(Exception):  # where none was opened
-        DuckDBConnectionManager.env().close()  # else a part of the warehouse stays in its write-ahead log
+        opened: Any = DuckDBConnectionManager.env()
+        opened.close()  # else a part of the warehouse stays in its write-ahead log
     sys.stdout.flush()
     return 0 if done.success else 2 if done.exception is not None else 1
 

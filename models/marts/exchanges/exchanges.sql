@@ -1,5 +1,5 @@
 {{ incremental_by_session() }}
-{{ config(post_hook="{{ insert_other_shares() }}") }}
+{{ built_in_shares() }}
 
 with
 
