@@ -1,4 +1,4 @@
-"""Reading what dbt leaves in its target folder after a run: run_results.json and sources.json.
+"""Reading and landing what dbt leaves in its target folder after a run: run_results.json and sources.json.
 
 Plain parsing, not dbt's own classes: those cost a second to import, and the loader is installed without dbt.
 """
@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from ingest.errors import IngestError
-from ingest.raw.dbt_runs import NodeResult, Run
+from ingest.raw.dbt_runs import NodeResult, Run, land_run
+from ingest.warehouse import open_warehouse
 
 PROJECT = "opencode_warehouse"
 MANIFEST, RUN_RESULTS, SOURCES = "manifest.json", "run_results.json", "sources.json"
@@ -29,6 +30,13 @@ _ANEW = f"Run `dbt build` again, {_ELSE}"
 
 class MissingArtifactError(IngestError):
     """No dbt run has left its results in the folder."""
+
+
+def land(warehouse: Path, target: Path) -> list[Run]:
+    """Land the runs of a target folder in a warehouse and return those that are new; see `read_runs`."""
+    runs = read_runs(target)
+    with open_warehouse(warehouse) as connection:
+        return [run for run in runs if land_run(connection, run, datetime.now(UTC))]
 
 
 def read_runs(target: Path) -> list[Run]:

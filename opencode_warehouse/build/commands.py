@@ -5,7 +5,6 @@ import logging
 import os
 import threading
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -23,8 +22,6 @@ from ingest.command_line import (
     seconds,
     watch,
 )
-from ingest.raw.dbt_runs import land_run
-from ingest.warehouse import open_warehouse
 from opencode_warehouse.build import artifacts, pipeline, query_timings
 
 log = logging.getLogger(__name__)
@@ -93,9 +90,7 @@ def _time_queries(arguments: argparse.Namespace, configured: settings.Settings) 
 
 
 def _land_artifacts(arguments: argparse.Namespace, configured: settings.Settings) -> int:
-    runs = artifacts.read_runs(arguments.target)
-    with open_warehouse(configured.warehouse) as connection:
-        landed = [run for run in runs if land_run(connection, run, datetime.now(UTC))]
+    landed = artifacts.land(configured.warehouse, arguments.target)
     sentences = [
         f"Landed dbt {run.command} of {human.when(run.started_at)}: {len(run.results):,} results."
         for run in landed

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -18,9 +17,7 @@ import duckdb
 from ingest import human, load, load_result
 from ingest.errors import IngestError
 from ingest.lock import Patience, lent, writing
-from ingest.raw.dbt_runs import land_run
 from ingest.settings import Settings
-from ingest.warehouse import open_warehouse
 from opencode_warehouse.build import artifacts, query_timings
 from opencode_warehouse.build.compaction import compact
 from opencode_warehouse.build.dbt_output import show_what_matters, without_quotes
@@ -178,10 +175,7 @@ class _Build:
 
     def _land_results(self) -> None:
         target = PROJECT / os.environ.get("DBT_TARGET_PATH", "target")
-        runs = artifacts.read_runs(target)
-        with open_warehouse(self.settings.warehouse) as connection:
-            for one in runs:
-                land_run(connection, one, datetime.now(UTC))
+        artifacts.land(self.settings.warehouse, target)
 
 
 def _end(process: "subprocess.Popen[str]", stop: threading.Event) -> None:

@@ -14,9 +14,9 @@ import orjson
 
 from ingest import human, settings
 from ingest.errors import IngestError
-from ingest.raw.dbt_runs import land_run
 from ingest.warehouse import open_warehouse
-from opencode_warehouse.build.artifacts import MANIFEST, PROJECT, MissingArtifactError, read_runs
+from opencode_warehouse.build import artifacts
+from opencode_warehouse.build.artifacts import MANIFEST, PROJECT, MissingArtifactError
 from opencode_warehouse.elementary_page import page
 from opencode_warehouse.elementary_page.runner import ArtifactRunner
 
@@ -87,10 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def land(warehouse: Path, target: Path) -> None:
     """Land the last dbt run, so that one which was started by hand is in the page as well."""
     with suppress(MissingArtifactError):  # the history may be in the warehouse all the same
-        runs = read_runs(target)
-        with open_warehouse(warehouse) as connection:
-            for run in runs:
-                land_run(connection, run, datetime.now(UTC))
+        artifacts.land(warehouse, target)
 
 
 def has_package(project: Path) -> bool:
