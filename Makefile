@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup run watch daily answer health report backup restore releases rollback prune alert \
-    elementary-report test check soak bench lint lint-rest lint-sql lint-changed docs dictionary questions errors-eval pricing clean ready
+    elementary-report test check soak bench lint lint-python lint-rest lint-sql lint-changed \
+    docs dictionary questions errors-eval pricing clean ready
 
 # What is given with `make answer Q=…` is data: make expands nothing in it, and recipes take it from the environment, where
 # no shell reads it either.
@@ -26,6 +27,8 @@ WAREHOUSE := $${OPENCODE_WAREHOUSE:-warehouse/opencode.duckdb}
 # sqlfluff compiles the models against a warehouse: an empty one, so that nobody's own is locked.
 LINT_WAREHOUSE := target/lint/opencode.duckdb
 LINTED := models tests analyses
+SQLFLUFF := $(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null && \
+    OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) DBT_TARGET_PATH=target/lint/dbt $(BIN)/sqlfluff lint
 # What the answers in docs/questions.md come from.
 SAMPLE_WAREHOUSE := target/sample/opencode.duckdb
 # The results of these runs are not of the user's warehouse.
@@ -105,32 +108,28 @@ bench: ready ## Measure loads, builds, queries against their targets: make bench
 	@$(BIN)/python -m dev.bench --size="$${SIZE:-full}" $${ONLY:+--only="$$ONLY"} $${REPEAT:+--repeat="$$REPEAT"}
 
 check: ready ## The quick part of `make test`, while you work: style, types, SQL that changed, tests without a build
-	@echo "Check: ruff, mypy"
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages dev/tools
-	@$(MAKE) --no-print-directory lint-changed
+	@$(MAKE) --no-print-directory lint-python lint-changed
 	@echo "Check: the tests that are not slow"
 	@$(BIN)/pytest --quiet --numprocesses 2 -m "not slow"
 
 lint-changed: ready
 	@changed="$$(git diff --name-only --diff-filter=d HEAD -- $(LINTED:%='%/*.sql'); \
 	    git ls-files --others --exclude-standard -- $(LINTED:%='%/*.sql'))"; \
-	    test -z "$$changed" || { echo "Lint: sqlfluff on what changed"; \
-	    $(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null && \
-	    OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) DBT_TARGET_PATH=target/lint/dbt $(BIN)/sqlfluff lint $$changed; }
+	    test -z "$$changed" || { echo "Lint: sqlfluff on what changed"; $(SQLFLUFF) $$changed; }
 
 # Python and documents beside SQL, as each takes minutes on one processor.
 lint: ready ## Check style and types of Python, YAML and SQL, and that docs/ is current
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line lint-sql lint-rest
 
-lint-rest: ready
+lint-python: ready
 	@echo "Lint: ruff check"
 	@$(BIN)/ruff check
 	@echo "Lint: ruff format"
 	@$(BIN)/ruff format --check
 	@echo "Lint: mypy"
 	@$(BIN)/mypy --strict $(PACKAGES) tests offline_packages dev/tools
+
+lint-rest: lint-python
 	@echo "Lint: yamllint"
 	@$(BIN)/yamllint --strict .
 	@echo "Lint: data dictionary, ER diagram, validation rules and licences"
@@ -141,8 +140,7 @@ lint-rest: ready
 
 lint-sql: ready
 	@echo "Lint: sqlfluff (it compiles every model first)"
-	@$(INGEST) init --warehouse $(LINT_WAREHOUSE) > /dev/null
-	@OPENCODE_WAREHOUSE=$(LINT_WAREHOUSE) DBT_TARGET_PATH=target/lint/dbt $(BIN)/sqlfluff lint $(LINTED)
+	@$(SQLFLUFF) $(LINTED)
 
 docs: ready ## Write dbt's documentation of all tables as one page
 	@echo "Docs: dbt docs generate"
