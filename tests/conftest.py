@@ -22,12 +22,16 @@ BROWSER_OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# What `history` builds once a process: these files' tests stay together.
-SHARE_BUILT_HISTORIES = {"costs", "errors", "exports", "forks", "reconciliation", "retention", "tracing"}
-# And those that read the bundled sample, built once as well.
-SHARE_THE_SAMPLE = {"health_checks", "project", "recovery", "report_pages"}
 
-
+# The tests of files that share a build stay together: that of `history`, and that of the bundled sample.
+SHARED = {
+    f"tests/e2e/test_{name}.py": build
+    for build, names in {
+        "built histories": ("costs", "errors", "exports", "forks", "reconciliation", "retention", "tracing"),
+        "the sample": ("health_checks", "project", "recovery", "report_pages"),
+    }.items()
+    for name in names
+}
 # What takes longest begins first, or one process would be left with it at the end.
 LONGEST = (
     "built histories",
@@ -49,12 +53,7 @@ LONGEST = (
 def scope_of(nodeid: str) -> str:
     """Return with which others a test shares what it needs: those of its file, unless files share a build."""
     file = nodeid.partition("::")[0]
-    name = Path(file).stem.removeprefix("test_")
-    if "/e2e/" in file and name in SHARE_THE_SAMPLE:
-        return "the sample"
-    if "/e2e/" in file and name in SHARE_BUILT_HISTORIES:
-        return "built histories"
-    return file
+    return SHARED.get(file, file)
 
 
 class SharedBuilds(LoadFileScheduling):

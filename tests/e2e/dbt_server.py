@@ -4,7 +4,6 @@ Importing dbt and reading the project takes some eight seconds, as often as a co
 nothing of what they do, as processes of their own would not.
 """
 
-import contextlib
 import gc
 import json
 import os
@@ -110,8 +109,8 @@ def _run(manifest: Any, target: Path, request: Mapping[str, Any]) -> int:
     done = dbtRunner(manifest=manifest, callbacks=[name_invocation]).invoke(arguments)
     if done.exception is not None:
         print(done.exception)
-    with contextlib.suppress(Exception):  # where none was opened
-        opened: Any = DuckDBConnectionManager.env()
+    opened: Any = DuckDBConnectionManager._ENV  # None where no connection was opened
+    if opened is not None:
         opened.close()  # else a part of the warehouse stays in its write-ahead log
     sys.stdout.flush()
     return 0 if done.success else 2 if done.exception is not None else 1

@@ -1,13 +1,12 @@
 """The domains of models have one direction: a model reads its own domain and those before it alone."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.conftest import PROJECT
+from tests.architecture import arrows
 from tests.e2e.dbt_server import DbtServer
 
 ORDER = {"staging": 0, "core": 1, "git": 2, "errors": 2, "exchanges": 3, "cost": 4, "traces": 5, "health": 6}
@@ -88,15 +87,13 @@ def test_no_intermediate_model_reads_a_mart_of_its_domain_without_need(models: M
 
 
 def test_the_picture_of_domains_is_that_of_the_models(models: Mapping[str, Model]) -> None:
-    page = (PROJECT / "docs" / "architecture.md").read_text()
-    picture = page.partition("## Domains of models")[2].partition("```mermaid")[2].partition("```")[0]
     real = {
         (read.domain, model.domain)
         for model in models.values()
         for read in map(models.__getitem__, model.reads)
         if read.domain != model.domain
     }
-    assert set(re.findall(r"(\w+) --> (\w+)", picture)) == real
+    assert arrows("Domains of models") == real
 
 
 def test_each_source_has_one_reader(models: Mapping[str, Model]) -> None:
